@@ -1,0 +1,1 @@
+"""What Argo understands: pure values and rules."""

@@ -1,0 +1,30 @@
+"""One thing that is wrong, or unwise, in a manifest."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+Severity = Literal["error", "warning"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Finding:
+    """What is wrong, where, and what to do.
+
+    `path` leads into the manifest (`spec.templates[0].dag.tasks[2].depends`); `line` is the line of
+    the YAML file it was read from, counted from 1, and None where there was no file.
+    """
+
+    severity: Severity
+    code: str
+    path: str
+    message: str
+    fix: str = ""
+    line: int | None = None
+
+    def __str__(self) -> str:
+        where = self.path if self.line is None else f"line {self.line}: {self.path}"
+        return f"{self.severity} {self.code} at {where}: {self.message}" + (
+            f" {self.fix}" if self.fix else ""
+        )

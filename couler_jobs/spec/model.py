@@ -1,0 +1,251 @@
+"""A workflow as it was declared: what `dsl` makes and `compiler` reads. Everything is frozen.
+
+A `Workflow` holds templates; a `Graph` template holds calls of other templates; a call's arguments
+are texts in which references stand where a value comes from elsewhere. Names are already Argo's.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+# --- where a value comes from
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Output:
+    """An output of another call of the same graph."""
+
+    task: str
+    name: str = "value"  #: an output parameter's name; "result" with `kind` says standard output
+    kind: Literal["parameter", "result", "artifact"] = "parameter"
+    missing: str = "null"  #: the text where the call did not run
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Either:
+    """The first of several outputs whose call ran; null if none did."""
+
+    outputs: tuple[Output, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Input:
+    """An input parameter of the template that makes the reference."""
+
+    name: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Item:
+    """The item of the loop that the call is part of, or one field of it."""
+
+    key: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Variable:
+    """One of Argo's own variables, such as `workflow.status`."""
+
+    name: str
+
+
+Reference = Output | Either | Input | Item | Variable
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Joined:
+    """Text with references in it."""
+
+    parts: tuple[str | Reference, ...]
+
+
+Text = str | Joined
+
+# --- conditions
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Constant:
+    """A value known at declaration: JSON text where the other side is JSON, else plain text."""
+
+    text: str
+    number: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Compare:
+    """`left operator right`; `json` says that the references hold JSON text."""
+
+    left: Reference | Constant
+    operator: Literal["==", "!=", "<", "<=", ">", ">="]
+    right: Reference | Constant
+    json: bool = True
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Truth:
+    """Whether the JSON value is true in Python's sense."""
+
+    of: Reference
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Every:
+    """All of the terms hold."""
+
+    terms: tuple[Condition, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Some:
+    """At least one of the terms holds."""
+
+    terms: tuple[Condition, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Not:
+    """The term does not hold."""
+
+    term: Condition
+
+
+Condition = Compare | Truth | Every | Some | Not
+
+# --- templates
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Parameter:
+    """An input parameter; `value` is its default."""
+
+    name: str
+    value: str | None = None
+    description: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OutputFile:
+    """An output that is read from a file of the step."""
+
+    name: str
+    path: str
+    kind: Literal["parameter", "artifact"] = "parameter"
+    global_name: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Retry:
+    """How often a failed step is tried again, and how long to wait in between (seconds)."""
+
+    limit: int
+    policy: Literal["Always", "OnFailure", "OnError", "OnTransientError"] = "Always"
+    delay: float | None = None
+    factor: float | None = None
+    longest: float | None = None  #: all waiting together
+    cap: float | None = None  #: one waiting; since Argo 3.7
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Container:
+    """What runs in a pod: a command, or a script's source that follows the command."""
+
+    image: str
+    command: tuple[str, ...] = ()
+    args: tuple[Text, ...] = ()
+    source: str | None = None
+    env: tuple[tuple[str, Text], ...] = ()
+    memory: str | None = None
+    cpu: str | None = None
+    working_dir: str | None = None
+    pull_policy: str | None = None
+    extra: str = "{}"  #: further fields of the container, a JSON object
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Pod:
+    """A template that runs one container."""
+
+    name: str
+    container: Container
+    inputs: tuple[Parameter, ...] = ()
+    outputs: tuple[OutputFile, ...] = ()
+    retry: Retry | None = None
+    timeout: int | None = None  #: seconds
+    extra: str = "{}"  #: further fields of the template, a JSON object
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Loop:
+    """Run a call once for each item: of a list known now, or of a reference's JSON list."""
+
+    items: tuple[str | tuple[tuple[str, str], ...], ...] = ()  #: texts, or fields of texts
+    over: Reference | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Call:
+    """One task of a graph: a template, with arguments, after others.
+
+    `depends` are terms that all must hold: a task's name, or `name.Failed` and the like;
+    `depends_on` is a whole expression of Argo's instead.
+    """
+
+    name: str
+    template: str
+    arguments: tuple[tuple[str, Text], ...] = ()
+    depends: tuple[str, ...] = ()
+    depends_on: str | None = None
+    when: Condition | None = None
+    loop: Loop | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Result:
+    """An output of a graph; `value` is made of its calls' outputs."""
+
+    name: str
+    value: Text
+    global_name: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Graph:
+    """A template that calls others: in groups one after another (`steps`), or by dependencies."""
+
+    name: str
+    calls: tuple[Call, ...]
+    groups: tuple[int, ...] | None = None  #: how many calls each group has; None makes a DAG
+    inputs: tuple[Parameter, ...] = ()
+    results: tuple[Result, ...] = ()
+    parallelism: int | None = None
+    extra: str = "{}"  #: further fields of the template, a JSON object
+
+
+Template = Pod | Graph
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Schedule:
+    """When a workflow runs by itself: cron lines, read in a time zone ("" is UTC)."""
+
+    lines: tuple[str, ...]
+    timezone: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Workflow:
+    """A whole workflow; `entrypoint` and `on_exit` name templates."""
+
+    name: str
+    entrypoint: str
+    templates: tuple[Template, ...]
+    parameters: tuple[Parameter, ...] = ()
+    on_exit: str | None = None
+    parallelism: int | None = None
+    timeout: int | None = None  #: seconds
+    labels: tuple[tuple[str, str], ...] = ()
+    annotations: tuple[tuple[str, str], ...] = ()
+    schedule: Schedule | None = None
+    extra: str = "{}"  #: further fields of the spec, a JSON object
