@@ -1,0 +1,253 @@
+"""A declared workflow as the manifest that Argo and the local engine run."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+from couler_jobs.compiler.expressions import Writer
+from couler_jobs.compiler.split import fits, split
+from couler_jobs.compiler.targets import fitted
+from couler_jobs.errors import CompileError
+from couler_jobs.spec import graph as order
+from couler_jobs.spec import model
+from couler_jobs.spec.versions import Target, parse_target
+
+Fields = dict[str, Any]
+
+LARGEST = 1536 * 1024
+"""Bytes of an object that Kubernetes' store takes."""
+
+
+def manifest(workflow: model.Workflow, target: str = "4.1") -> Fields:
+    """The Workflow manifest, a plain dict, for Argo `target`.
+
+    Raises CompileError for what cannot run, and for further fields that `target` does not have.
+    """
+    version = parse_target(target)
+    for template in workflow.templates:
+        if isinstance(template, model.Graph):
+            _check(template)
+    if version.full_crds and not fits(workflow):
+        return _within_size(workflow, version, _written(split(workflow), version))
+    return _within_size(workflow, version, _written(workflow, version))
+
+
+def _within_size(workflow: model.Workflow, target: Target, found: Fields) -> Fields:
+    """The manifest, or one whose parts share templates if it is too large for Kubernetes."""
+    if not _is_large(workflow) or _size(found) <= LARGEST:
+        return found
+    found = _written(split(workflow, shared=True), target)
+    if (size := _size(found)) > LARGEST:
+        raise CompileError(
+            f"The manifest of {workflow.name} has {size / 2**20:.2f} MiB, and Kubernetes takes "
+            f"{LARGEST / 2**20:.1f} MiB: loop with map, or pass big values as files."
+        )
+    return found
+
+
+def _is_large(workflow: model.Workflow) -> bool:
+    """Whether the size is worth measuring, which costs as much as writing the JSON does."""
+    size = 0
+    for template in workflow.templates:
+        if isinstance(template, model.Pod):
+            size += 1000 + len(template.container.source or "") + len(template.extra)
+        else:
+            texts = sum(len(str(t)) for call in template.calls[::16] for _, t in call.arguments)
+            size += 100 * len(template.calls) + 16 * texts
+    return size > LARGEST // 2
+
+
+def _size(manifest: Fields) -> int:
+    """Bytes of the manifest as JSON, as Kubernetes keeps it."""
+    size = len(json.dumps(manifest))
+    return size if size <= LARGEST else len(json.dumps(manifest, separators=(",", ":")))
+
+
+def _written(workflow: model.Workflow, version: Target) -> Fields:
+    spec: Fields = {"entrypoint": workflow.entrypoint}
+    if workflow.on_exit:
+        spec["onExit"] = workflow.on_exit
+    if workflow.parallelism:
+        spec["parallelism"] = workflow.parallelism
+    if workflow.timeout:
+        spec["activeDeadlineSeconds"] = workflow.timeout
+    if workflow.parameters:
+        spec["arguments"] = {"parameters": [_parameter(p) for p in workflow.parameters]}
+    spec |= _extra(workflow.extra, "WorkflowSpec", version, "spec")
+    spec["templates"] = [_template(template, version) for template in workflow.templates]
+    return {
+        "apiVersion": "argoproj.io/v1alpha1",
+        "kind": "Workflow",
+        "metadata": _metadata(workflow),
+        "spec": spec,
+    }
+
+
+def _extra(text: str, kind: str, target: Target, where: str) -> Fields:
+    """Further fields of an object of this type, as `target` has them."""
+    return fitted(kind, json.loads(text), target, where) if text != "{}" else {}
+
+
+def _metadata(workflow: model.Workflow) -> Fields:
+    metadata: Fields = {"generateName": f"{workflow.name}-"}
+    if workflow.labels:
+        metadata["labels"] = dict(workflow.labels)
+    if workflow.annotations:
+        metadata["annotations"] = dict(workflow.annotations)
+    return metadata
+
+
+def _parameter(parameter: model.Parameter) -> Fields:
+    found: Fields = {"name": parameter.name}
+    if parameter.value is not None:
+        found["value"] = parameter.value
+    if parameter.description:
+        found["description"] = parameter.description
+    return found
+
+
+def _template(template: model.Template, target: Target) -> Fields:
+    found = _pod(template, target) if isinstance(template, model.Pod) else _graph(template)
+    return found | _extra(template.extra, "Template", target, f"The template {template.name}")
+
+
+def _pod(pod: model.Pod, target: Target) -> Fields:
+    found: Fields = {"name": pod.name}
+    if pod.inputs:
+        found["inputs"] = {"parameters": [_parameter(p) for p in pod.inputs]}
+    if pod.outputs:
+        found["outputs"] = _output_files(pod.outputs)
+    if pod.retry:
+        found["retryStrategy"] = fitted(
+            "RetryStrategy", _retry(pod.retry), target, f"The retries of {pod.name}"
+        )
+    if pod.timeout:
+        found["activeDeadlineSeconds"] = pod.timeout
+    kind = "container" if pod.container.source is None else "script"
+    found[kind] = _container(pod.container)
+    types = {"container": "Container", "script": "ScriptTemplate"}
+    found[kind] |= _extra(pod.container.extra, types[kind], target, f"The {kind} of {pod.name}")
+    return found
+
+
+def _output_files(outputs: tuple[model.OutputFile, ...]) -> Fields:
+    parameters = [_output_parameter(o) for o in outputs if o.kind == "parameter"]
+    artifacts = [{"name": o.name, "path": o.path} for o in outputs if o.kind == "artifact"]
+    return ({"parameters": parameters} if parameters else {}) | (
+        {"artifacts": artifacts} if artifacts else {}
+    )
+
+
+def _output_parameter(output: model.OutputFile) -> Fields:
+    found: Fields = {"name": output.name, "valueFrom": {"path": output.path}}
+    if output.global_name:
+        found["globalName"] = output.global_name
+    return found
+
+
+def _retry(retry: model.Retry) -> Fields:
+    found: Fields = {"limit": str(retry.limit), "retryPolicy": retry.policy}
+    backoff: Fields = {}
+    if retry.delay is not None:
+        backoff["duration"] = f"{retry.delay:g}s"
+    if retry.factor is not None:
+        backoff["factor"] = f"{retry.factor:g}"
+    if retry.longest is not None:
+        backoff["maxDuration"] = f"{retry.longest:g}s"
+    if retry.cap is not None:
+        backoff["cap"] = f"{retry.cap:g}s"
+    return found | ({"backoff": backoff} if backoff else {})
+
+
+_POD = Writer("", ())
+
+
+def _container(container: model.Container) -> Fields:
+    found: Fields = {"image": container.image}
+    if container.command:
+        found["command"] = list(container.command)
+    if container.args:
+        found["args"] = [_POD.text(arg) for arg in container.args]
+    if container.source is not None:
+        found["source"] = container.source
+    if container.env:
+        found["env"] = [{"name": n, "value": _POD.text(v)} for n, v in container.env]
+    quantities = {"memory": container.memory, "cpu": container.cpu}
+    if asked := {name: text for name, text in quantities.items() if text}:
+        found["resources"] = {"requests": asked, "limits": dict(asked)}
+    if container.working_dir:
+        found["workingDir"] = container.working_dir
+    if container.pull_policy:
+        found["imagePullPolicy"] = container.pull_policy
+    return found
+
+
+def _graph(graph: model.Graph) -> Fields:
+    maybe = {call.name for call in graph.calls if call.when is not None}
+    writer = Writer("tasks" if graph.groups is None else "steps", maybe)
+    found: Fields = {"name": graph.name}
+    if graph.inputs:
+        found["inputs"] = {"parameters": [_parameter(p) for p in graph.inputs]}
+    if graph.results:
+        found["outputs"] = {"parameters": [_result(writer, r) for r in graph.results]}
+    if graph.parallelism:
+        found["parallelism"] = graph.parallelism
+    calls = [_call(writer, call) for call in graph.calls]
+    if graph.groups is None:
+        found["dag"] = {"tasks": calls}
+    else:
+        found["steps"] = _grouped(calls, graph.groups)
+    return found
+
+
+def _check(graph: model.Graph) -> None:
+    """Refuse a DAG that could not run: equal names, unknown dependencies, cycles."""
+    terms = {call.name: [term.partition(".")[0] for term in call.depends] for call in graph.calls}
+    if len(terms) < len(graph.calls):
+        raise CompileError(f"Two calls in {graph.name} have one name: give one of them another.")
+    if missing := order.unknown(terms):
+        name, before = missing
+        raise CompileError(f"{name} in {graph.name} follows {before}, which is no step of it.")
+    if ring := order.cycle(terms):
+        raise CompileError(f"The steps of {graph.name} wait for each other: {' -> '.join(ring)}.")
+
+
+def _grouped(calls: list[Fields], groups: tuple[int, ...]) -> list[list[Fields]]:
+    remaining = iter(calls)
+    return [[next(remaining) for _ in range(size)] for size in groups]
+
+
+def _call(writer: Writer, call: model.Call) -> Fields:
+    found: Fields = {"name": call.name, "template": call.template}
+    if call.depends_on:
+        found["depends"] = call.depends_on
+    elif call.depends:
+        found["depends"] = " && ".join(call.depends)
+    if call.when is not None:
+        found["when"] = writer.when(call.when)
+    if call.loop is not None:
+        _add_loop(found, writer, call.loop)
+    if call.arguments:
+        found["arguments"] = {
+            "parameters": [
+                {"name": name, "value": value if type(value) is str else writer.text(value)}
+                for name, value in call.arguments
+            ]
+        }
+    return found
+
+
+def _add_loop(found: Fields, writer: Writer, loop: model.Loop) -> None:
+    if loop.over is not None:
+        found["withParam"] = writer.tag(loop.over)
+    else:
+        found["withItems"] = [i if isinstance(i, str) else dict(i) for i in loop.items]
+
+
+def _result(writer: Writer, result: model.Result) -> Fields:
+    found: Fields = {"name": result.name}
+    if result.global_name:
+        found["globalName"] = result.global_name
+    found["valueFrom"] = writer.value_from(result.value)
+    return found

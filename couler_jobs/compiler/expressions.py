@@ -1,0 +1,150 @@
+"""References, texts and conditions as Argo's tags and expressions."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Collection
+from typing import assert_never
+
+from couler_jobs.spec import model
+
+_PLAIN = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
+_FALSE = ("null", "false", "0", "0.0", "-0.0", '""', "[]", "{}")
+
+
+class Writer:
+    """Writes what one template's calls refer to."""
+
+    def __init__(self, prefix: str, maybe: Collection[str]) -> None:
+        self._prefix = prefix  #: `tasks` in a DAG, `steps` in groups
+        self._maybe = maybe  #: calls that may not run, so that their outputs may not exist
+
+    def text(self, text: model.Text) -> str:
+        """Text with a tag for each reference."""
+        if isinstance(text, str):
+            return text
+        return "".join([p if isinstance(p, str) else self.tag(p) for p in text.parts])
+
+    def tag(self, reference: model.Reference) -> str:
+        """`{{...}}` for a reference."""
+        match reference:
+            case model.Output(task=task) if task not in self._maybe:
+                return "{{" + self._output(reference, _dotted) + "}}"
+            case model.Output() | model.Either():
+                return "{{=" + self.value(reference) + "}}"
+            case model.Input(name=name):
+                return "{{inputs.parameters." + name + "}}"
+            case model.Item(key=key):
+                return "{{item}}" if key is None else "{{item." + key + "}}"
+            case model.Variable(name=name):
+                return "{{" + name + "}}"
+            case _:
+                assert_never(reference)
+
+    def value(self, reference: model.Reference) -> str:
+        """A reference inside an expression; the fallback's text where its call did not run.
+
+        Only this form with the status is right on every version of Argo.
+        """
+        match reference:
+            case model.Output(task=task, missing=missing) if task in self._maybe:
+                return f"({self._ran(reference)} : {quoted(missing)})"
+            case model.Output():
+                return self._output(reference, _member)
+            case model.Either(outputs=outputs):
+                return f"({' : '.join(map(self._ran, outputs))} : {quoted('null')})"
+            case model.Input(name=name):
+                return "inputs.parameters" + _member(name)
+            case model.Item(key=key):
+                return "item" if key is None else "item" + _member(key)
+            case model.Variable(name=name):
+                return name
+            case _:
+                assert_never(reference)
+
+    def _ran(self, output: model.Output) -> str:
+        status = f"{self._prefix}{_member(output.task)}.status"
+        return f"{status} == 'Succeeded' ? {self._output(output, _member)}"
+
+    def value_from(self, text: model.Text) -> dict[str, str]:
+        """A template's output parameter: `parameter` for a plain reference, else an expression."""
+        if isinstance(text, str):
+            return {"expression": quoted(text)}
+        if len(text.parts) == 1 and not isinstance(text.parts[0], str):
+            reference = text.parts[0]
+            if not isinstance(reference, model.Either | model.Output):
+                return {"parameter": self.tag(reference)}
+            if isinstance(reference, model.Output) and reference.task not in self._maybe:
+                return {"parameter": self.tag(reference)}
+        parts = [quoted(p) if isinstance(p, str) else self.value(p) for p in text.parts]
+        return {"expression": " + ".join(parts)}
+
+    def _output(self, output: model.Output, member: Callable[[str], str]) -> str:
+        where = f"{self._prefix}{member(output.task)}.outputs"
+        if output.kind == "result":
+            return f"{where}.result"
+        return f"{where}.{output.kind}s{member(output.name)}"
+
+    def when(self, condition: model.Condition) -> str:
+        """A call's `when`: an expression that gives true or false."""
+        return "{{=" + self.condition(condition) + "}}"
+
+    def condition(self, condition: model.Condition) -> str:
+        """A condition inside an expression."""
+        match condition:
+            case model.Compare():
+                return self._compare(condition)
+            case model.Truth(of=reference):
+                value = self.value(reference)
+                return "(" + " && ".join(f"{value} != {quoted(f)}" for f in _FALSE) + ")"
+            case model.Every(terms=terms):
+                return self._joined(terms, " && ", "true")
+            case model.Some(terms=terms):
+                return self._joined(terms, " || ", "false")
+            case model.Not(term=term):
+                return f"!({self.condition(term)})"
+            case _:
+                assert_never(condition)
+
+    def _joined(self, terms: tuple[model.Condition, ...], operator: str, empty: str) -> str:
+        if not terms:
+            return empty
+        return "(" + operator.join(self.condition(term) for term in terms) + ")"
+
+    def _compare(self, found: model.Compare) -> str:
+        left, right = self._side(found.left), self._side(found.right)
+        if found.operator in ("==", "!=") and not _numeric(found):
+            return f"{left} {found.operator} {right}"
+        sides = [side for side in (found.left, found.right) if not isinstance(side, model.Constant)]
+        guards = [f"{self.value(side)} matches '^-?[0-9]'" for side in sides]
+        operator = "==" if found.operator == "!=" else found.operator
+        compared = " && ".join(
+            [*guards, f"{self._number(found.left)} {operator} {self._number(found.right)}"]
+        )
+        return f"!({compared})" if found.operator == "!=" else f"({compared})"
+
+    def _side(self, side: model.Reference | model.Constant) -> str:
+        return quoted(side.text) if isinstance(side, model.Constant) else self.value(side)
+
+    def _number(self, side: model.Reference | model.Constant) -> str:
+        return side.text if isinstance(side, model.Constant) else f"asFloat({self.value(side)})"
+
+
+def _numeric(found: model.Compare) -> bool:
+    return any(
+        isinstance(side, model.Constant) and side.number for side in (found.left, found.right)
+    )
+
+
+def quoted(text: str) -> str:
+    """Text as a literal of an expression; braces as escapes, so that no tag ends in it."""
+    text = text.replace("\\", "\\\\").replace("'", "\\'").replace("\n", "\\n")
+    return "'" + text.replace("{", "\\u007b").replace("}", "\\u007d") + "'"
+
+
+def _member(name: str) -> str:
+    return f".{name}" if _PLAIN.fullmatch(name) else f"['{name}']"
+
+
+def _dotted(name: str) -> str:
+    return f".{name}"

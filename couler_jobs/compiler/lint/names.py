@@ -1,0 +1,84 @@
+"""Names: of templates, steps, tasks, parameters, artifacts, and of the object itself."""
+
+from __future__ import annotations
+
+import functools
+import re
+from collections.abc import Mapping, Sequence
+from types import MappingProxyType
+from typing import Any, Final
+
+from couler_jobs.compiler.lint.report import Report, shown
+from couler_jobs.compiler.lint.shapes import FIELD_NAME
+from couler_jobs.compiler.lint.tags import substitute
+from couler_jobs.spec.manifest import Path
+
+_PARAMETER: Final = re.compile(r"[-a-zA-Z0-9_]+", re.ASCII)
+_SUBDOMAIN: Final = re.compile(
+    r"[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*", re.ASCII
+)
+_LABEL: Final = re.compile(r"([A-Za-z0-9]([-A-Za-z0-9_.]*[A-Za-z0-9])?)?", re.ASCII)
+
+_SAYS: Final = "may hold letters, digits and '-' only and must begin with a letter or digit"
+
+
+@functools.lru_cache(maxsize=8192)
+def is_parameter_name(name: str) -> bool:
+    """Whether parameters and artifacts may have this name."""
+    return _PARAMETER.fullmatch(name) is not None
+
+
+def is_subdomain(name: str) -> bool:
+    """Whether Kubernetes takes this as an object's name."""
+    return len(name) <= 253 and _SUBDOMAIN.fullmatch(name) is not None
+
+
+def is_label_value(value: str) -> bool:
+    """Whether Kubernetes takes this as a label's value."""
+    return len(value) <= 63 and _LABEL.fullmatch(value) is not None
+
+
+def is_qualified_name(key: str) -> bool:
+    """Whether Kubernetes takes this as the key of a label or an annotation."""
+    prefix, slash, name = key.rpartition("/")
+    if slash and (not prefix or not is_subdomain(prefix)):
+        return False
+    return bool(name) and is_label_value(name)
+
+
+def check_unique(
+    items: Sequence[dict[str, Any]],
+    report: Report,
+    path: Path,
+    what: str,
+    env: Mapping[str, str] = MappingProxyType({}),
+) -> None:
+    """Names that are there, legal and different, of parameters and artifacts.
+
+    `env` has the values of tags, where Argo puts them in before it looks at the names.
+    """
+    if len(items) == 1 and is_parameter_name(items[0].get("name", "")):
+        return
+    seen: set[str] = set()
+    for index, item in enumerate(items):
+        name = substitute(item.get("name", ""), env)
+        where = (((path, index)), "name")
+        if not name:
+            report.error("name", where, f"A {what} needs a name.")
+        elif not is_parameter_name(name):
+            said = f"The {what} name {shown(name)} may hold letters, digits, '-' and '_' only."
+            report.error("name", where, said)
+        elif name in seen:
+            report.error("duplicate", where, f"There are two {what}s named {shown(name)}.")
+        seen.add(name)
+
+
+def check_field_name(name: str, report: Report, path: Path, what: str) -> bool:
+    """A name of a template, step or task that is there and legal."""
+    if not name:
+        report.error("name", path, f"A {what} needs a name.")
+        return False
+    if (wrong := FIELD_NAME(name)) is not None:
+        report.error("name", path, f"The {what} name {shown(name)} {wrong}.")
+        return False
+    return True

@@ -1,0 +1,522 @@
+"""Templates: what each is, what it needs, and who calls whom."""
+
+from __future__ import annotations
+
+import re
+from collections import ChainMap
+from collections.abc import Callable, Generator, Mapping, MutableMapping
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import Any, Final, TypeAlias
+
+from couler_jobs.compiler.lint.artifacts import check_location, check_path, has_location_or_key
+from couler_jobs.compiler.lint.fields import Bag, Walked
+from couler_jobs.compiler.lint.names import check_unique
+from couler_jobs.compiler.lint.report import Report, shown
+from couler_jobs.compiler.lint.tags import EVERYTHING, Scope, substitute, tags_in
+from couler_jobs.spec.manifest import Path
+from couler_jobs.spec.versions import V4_1
+
+# Checks of templates call each other as deep as templates are nested, so they are generators that
+# yield the check they wait for, and one loop runs them all: no nesting hits a recursion limit.
+Checking: TypeAlias = "Generator[Checking, None, None]"
+
+KINDS: Final = (
+    "container",
+    "containerSet",
+    "steps",
+    "dag",
+    "script",
+    "resource",
+    "data",
+    "suspend",
+    "http",
+    "plugin",
+)
+_PODS: Final = frozenset({"container", "containerSet", "script", "resource", "data"})
+_LEAVES: Final = _PODS | {"http", "plugin"}
+_RETRY_TAGS: Final = (
+    "retries",
+    "lastRetry.exitCode",
+    "lastRetry.status",
+    "lastRetry.duration",
+    "lastRetry.message",
+)
+_RETRY_POLICIES: Final = frozenset({"", "Always", "OnError", "OnFailure", "OnTransientError"})
+_NODE_FIELDS: Final = ("id", "startedAt", "finishedAt", "hostNodeName")
+_DIGITS: Final = re.compile(r"[+-]?[0-9]+", re.ASCII)
+_PARAMETER_TAG: Final = re.compile(r"\{\{[-a-zA-Z0-9]+(\.[-a-zA-Z0-9_]+)*\}\}", re.ASCII)
+
+BARE: Final = frozenset(_NODE_FIELDS)
+"""What may be named of a step whose template is not known until it runs."""
+
+
+@dataclass(frozen=True, eq=False)
+class Template:
+    """One template of the manifest, with what others ask of it."""
+
+    body: dict[str, Any]
+    path: Path
+
+    @cached_property
+    def name(self) -> str:
+        """Its name; empty for an inline one."""
+        name: str = self.body.get("name", "")
+        return name
+
+    @cached_property
+    def kind(self) -> str:
+        """Its first kind in Argo's order, or nothing."""
+        return next(iter(self.kinds), "")
+
+    @cached_property
+    def kinds(self) -> list[str]:
+        """All its kinds; Argo does not see an empty list of steps."""
+        return [kind for kind in KINDS if kind in self.body and self.body[kind] != []]
+
+    @property
+    def is_leaf(self) -> bool:
+        """Whether it works itself (suspend does not count)."""
+        return self.kind in _LEAVES
+
+    @property
+    def is_pod(self) -> bool:
+        """Whether it runs in a pod of its own."""
+        return self.kind in _PODS
+
+    @cached_property
+    def parameters(self) -> list[dict[str, Any]]:
+        """Its input parameters."""
+        found: list[dict[str, Any]] = self.body.get("inputs", {}).get("parameters", [])
+        return found
+
+    @cached_property
+    def artifacts(self) -> list[dict[str, Any]]:
+        """Its input artifacts."""
+        found: list[dict[str, Any]] = self.body.get("inputs", {}).get("artifacts", [])
+        return found
+
+    @cached_property
+    def needed_parameters(self) -> frozenset[str]:
+        """The input parameters that a caller must give."""
+        return frozenset(
+            parameter.get("name", "")
+            for parameter in self.parameters
+            if "value" not in parameter
+            and "default" not in parameter
+            and "configMapKeyRef" not in parameter.get("valueFrom", {})
+        )
+
+    @cached_property
+    def needed_artifacts(self) -> frozenset[str]:
+        """The input artifacts that a caller must give."""
+        return frozenset(
+            artifact.get("name", "")
+            for artifact in self.artifacts
+            if not artifact.get("optional") and not has_location_or_key(artifact)
+        )
+
+    @cached_property
+    def input_tags(self) -> frozenset[str]:
+        """The tags of its inputs."""
+        tags = {f"inputs.parameters.{item.get('name', '')}" for item in self.parameters}
+        tags.add("inputs.parameters")
+        for item in self.artifacts:
+            tags.add(f"inputs.artifacts.{item.get('name', '')}")
+            if self.is_leaf:
+                tags.add(f"inputs.artifacts.{item.get('name', '')}.path")
+        if self.is_pod:
+            tags.add("pod.name")
+        return frozenset(tags)
+
+    @cached_property
+    def node_fields(self) -> frozenset[str]:
+        """What may be named of a step or task that calls it."""
+        return frozenset(self._node_fields())
+
+    @cached_property
+    def loop_fields(self) -> frozenset[str]:
+        """The same where the step or task is a loop."""
+        results = ("outputs.result", "exitCode") if self.kind in ("script", "containerSet") else ()
+        return self.node_fields | {"outputs.parameters", *results}
+
+    def _node_fields(self) -> Generator[str, None, None]:
+        yield from _NODE_FIELDS
+        if self.body.get("daemon") is True:
+            yield "ip"
+        containers = self.body.get("containerSet", {}).get("containers", [])
+        if self.body.keys() & {"container", "script", "data", "http", "plugin"} or any(
+            container.get("name") == "main" for container in containers
+        ):
+            yield from ("outputs.result", "exitCode")
+        outputs = self.body.get("outputs", {})
+        for word in ("parameters", "artifacts"):
+            for item in outputs.get(word, []):
+                yield f"outputs.{word}.{item.get('name', '')}"
+
+
+@dataclass(eq=False)
+class Context:
+    """What the checks of all templates share."""
+
+    report: Report
+    deeper: Callable[[Context, Template], Checking]
+    """Checks a template's inside; handed in, since steps and tasks lead back to it."""
+    walked: Walked
+    spec: dict[str, Any]
+    path: Path
+    of_template: bool = False
+    """Whether a WorkflowTemplate is checked: its parameters may come from whoever uses it."""
+    of_cron: bool = False
+    """Whether a CronWorkflow is checked."""
+    values: dict[str, str] = field(default_factory=dict)
+    """The `workflow.*` tags, with their value or the placeholder."""
+    any_output_artifact: bool = False
+    seen: set[str] = field(default_factory=set)
+    _shallow: set[int] = field(default_factory=set)
+    _inline: dict[int, Template] = field(default_factory=dict)
+
+    @cached_property
+    def placeholder(self) -> str:
+        """What Argo puts where a value is not known yet."""
+        return self.report.target.placeholder
+
+    @cached_property
+    def templates(self) -> Mapping[str, Template]:
+        """The templates by name; of two with one name Argo takes the first."""
+        found: dict[str, Template] = {}
+        for index, body in enumerate(self.spec.get("templates", [])):
+            template = Template(body, ((self.path, "templates"), index))
+            found.setdefault(template.name, template)
+        return found
+
+    @cached_property
+    def pod_metadata(self) -> Bag:
+        """The tagged strings of the spec's pod metadata, which Argo adds to each named template."""
+        path = (self.path, "podMetadata")
+        return [
+            (((path, word), key), text)
+            for word in ("annotations", "labels")
+            for key, value in self.spec.get("podMetadata", {}).get(word, {}).items()
+            for text in (key, value)
+            if "{{" in text
+        ]
+
+    def bag(self, part: dict[str, Any]) -> Bag:
+        """The tagged strings of a template, step, task or outputs."""
+        return self.walked.bags.get(id(part), [])
+
+    def own_bag(self, template: Template, arguments: dict[str, Any] | None) -> Bag:
+        """The tagged strings of a template without those that its caller's arguments replace."""
+        bag = self.bag(template.body)
+        if not bag or "inputs" not in template.body:
+            return bag
+        replaced = _replaced(template, arguments)
+        return [(path, text) for path, text in bag if not _is_replaced(path, replaced)]
+
+    def resolve(self, holder: dict[str, Any], path: Path, name: str) -> Template | None:
+        """The template that a step, task or hook calls; None for one that is not in this manifest.
+
+        What is wrong with the reference is reported, and the template itself is looked at once.
+        """
+        reference = holder.get("templateRef")
+        if reference is not None:
+            self._referenced(reference, path, name)
+            return None
+        template = self.templates.get(name)
+        if name and template is None:
+            self._undefined(name, (path, "template"))
+            return None
+        if "inline" in holder:
+            template = self._inlined(holder["inline"], (path, "inline"))
+        if template is None:
+            said = "Nothing says which template to run."
+            self.report.error("no-template", path, said, "Write `template`.")
+            return None
+        if id(template) not in self._shallow:
+            self._shallow.add(id(template))
+            check_shallow(template, self.report)
+        return template
+
+    def _inlined(self, body: dict[str, Any], path: Path) -> Template:
+        return self._inline.setdefault(id(body), Template(body, path))
+
+    def _referenced(self, reference: dict[str, Any], path: Path, name: str) -> None:
+        where = (path, "templateRef")
+        if name:
+            said = "`template` and `templateRef` exclude each other."
+            self.report.error("no-template", where, said)
+        for word in ("name", "template"):
+            if not reference.get(word):
+                said = f"The reference to a template needs `{word}`."
+                self.report.error("required", (where, word), said)
+
+    def _undefined(self, name: str, path: Path) -> None:
+        import difflib
+
+        if self.placeholder in name:
+            said = "Argo wants a template's name to be known when the workflow is created."
+            self.report.error("unknown-template", path, said, "Write the name out.")
+            return
+        close = difflib.get_close_matches(name, list(self.templates)[:1000], n=1)
+        fix = f"Did you mean `{close[0]}`?" if close else ""
+        said = f"There is no template named {shown(name)}."
+        self.report.error("unknown-template", path, said, fix)
+
+    def advise_template(self, name: str, path: Path) -> None:
+        """Warn about a template that will be looked for only when it is needed."""
+        if "{{" not in name and name not in self.templates:
+            said = f"There is no template named {shown(name)}, which is noticed when it should run."
+            self.report.warning("unknown-template", path, said)
+
+    def check_supplied(
+        self, template: Template, arguments: dict[str, Any], path: Path, env: Mapping[str, str]
+    ) -> None:
+        """Whether a caller gives what a template needs."""
+        given = arguments.get("parameters", ())
+        names = set()
+        for parameter in given:
+            names.add(parameter.get("name", ""))
+            if "value" not in parameter:
+                self._valueless(template, parameter, path)
+        if not template.needed_parameters <= names:
+            for lacking in sorted(template.needed_parameters - names):
+                said = f"The template {shown(template.name)} needs the parameter {shown(lacking)}."
+                self.report.error("missing-argument", (path, "arguments"), said)
+        if template.needed_artifacts:
+            self._check_artifacts(template, arguments, path)
+        timeout = template.body.get("timeout", "")
+        if "{{" in timeout:
+            values = {
+                name: substitute(value, env)
+                for name, value in self.environment(template, arguments).items()
+            }
+            check_timeout(self, template, substitute(timeout, values), path)
+
+    def _valueless(self, template: Template, parameter: dict[str, Any], path: Path) -> None:
+        name = parameter.get("name", "")
+        if any(own.get("name") == name for own in template.parameters) and (
+            "configMapKeyRef" not in parameter.get("valueFrom", {})
+        ):
+            said = f"The argument {shown(name)} has no value when the step starts."
+            self.report.error("missing-argument", (path, "arguments"), said)
+
+    def _check_artifacts(self, template: Template, arguments: dict[str, Any], path: Path) -> None:
+        given = {artifact.get("name", "") for artifact in arguments.get("artifacts", [])}
+        for lacking in sorted(template.needed_artifacts - given):
+            said = f"The template {shown(template.name)} needs the artifact {shown(lacking)}."
+            self.report.error("missing-argument", (path, "arguments"), said)
+
+    def scope_of(self, template: Template) -> Scope:
+        """What the tags of a template may name at its beginning."""
+        return Scope(
+            shared=self.values,
+            names=set(template.input_tags),
+            any_workflow_parameter=self.of_template,
+            any_output_artifact=self.any_output_artifact,
+        )
+
+    def environment(
+        self, template: Template, arguments: dict[str, Any] | None
+    ) -> MutableMapping[str, str]:
+        """The values that Argo puts in for tags while it checks; None stands for any arguments."""
+        given = {
+            parameter.get("name", ""): parameter.get("value")
+            for parameter in (arguments or {}).get("parameters", [])
+        }
+        env: dict[str, str] = {}
+        for parameter in template.parameters:
+            name = parameter.get("name", "")
+            own = parameter.get("value", parameter.get("default"))
+            value = self.placeholder if arguments is None else given.get(name, own)
+            env[f"inputs.parameters.{name}"] = self.placeholder if value is None else value
+        # A plain dict is quicker to ask, and a chain quicker to make where values are many.
+        return {**self.values, **env} if len(self.values) < 100 else ChainMap(env, self.values)
+
+    def check_tags(self, bag: Bag, scope: Scope, env: Mapping[str, str]) -> None:
+        """Every tag of some strings must resolve."""
+        for path, text in bag:
+            for tag in tags_in(text):
+                if not scope.resolves(tag) and not scope.resolves(_filled(tag, env)):
+                    self._unresolved(tag, scope, path)
+                elif "{{" in (value := env.get(tag, "")):
+                    for inner in tags_in(value):
+                        if not scope.resolves(inner):
+                            self._unresolved(inner, scope, path)
+
+    def _unresolved(self, tag: str, scope: Scope, path: Path) -> None:
+        said = f"Nothing is known as {{{{{shown(tag)[1:-1]}}}}} here."
+        self.report.error("unresolved-tag", path, said, _hint(tag, scope))
+
+    def export(self, template: Template, scope: Scope) -> None:
+        """Make the global outputs of a called template known."""
+        outputs = template.body.get("outputs")
+        if not outputs:
+            return
+        for word in ("parameters", "artifacts"):
+            for item in outputs.get(word, []):
+                if name := item.get("globalName"):
+                    if not is_parameter_tag(name):
+                        self.values[f"workflow.outputs.{word}.{name}"] = self.placeholder
+                    elif word == "parameters":
+                        scope.any_output_parameter = True
+                    else:
+                        scope.any_output_artifact = True
+
+
+def _replaced(template: Template, arguments: dict[str, Any] | None) -> frozenset[Path]:
+    """The inputs that are given by the caller; any arguments give all."""
+    given: dict[str, set[str]] = {
+        word: {item.get("name", "") for item in (arguments or {}).get(word, [])}
+        for word in ("parameters", "artifacts")
+    }
+    inputs = (template.path, "inputs")
+    return frozenset(
+        ((inputs, word), index)
+        for word, items in (("parameters", template.parameters), ("artifacts", template.artifacts))
+        for index, item in enumerate(items)
+        if arguments is None or item.get("name", "") in given[word]
+    )
+
+
+def _is_replaced(path: Path, replaced: frozenset[Path]) -> bool:
+    """Whether a path lies in the value of a given parameter, or in a given artifact."""
+    while path is not None:
+        parent, key = path
+        if parent in replaced:
+            assert parent is not None  # noqa: S101  the root is not an input
+            of_artifact = parent[0] is not None and parent[0][1] == "artifacts"
+            return key not in ("name", "path") if of_artifact else key in ("value", "valueFrom")
+        path = parent
+    return False
+
+
+def is_parameter_tag(text: str) -> bool:
+    """Whether a text holds a tag in place of a name."""
+    return _PARAMETER_TAG.search(text) is not None
+
+
+def _filled(tag: str, env: Mapping[str, str]) -> str:
+    """A tag with a tag inside: Argo puts the inner value in first."""
+    before, found, inner = tag.rpartition("{{")
+    return before + env[inner] if found and before and inner in env else tag
+
+
+def _hint(tag: str, scope: Scope) -> str:
+    import difflib
+
+    known = list(scope.names | scope.items | set(scope.shared))[:2000]
+    for name, fields in list(scope.nodes.items())[:500]:
+        known.extend(f"{scope.node_prefix}.{name}.{what}" for what in fields)
+    close = difflib.get_close_matches(tag, known[:4000], n=1, cutoff=0.75)
+    return f"Did you mean {{{{{close[0]}}}}}?" if close else ""
+
+
+def fields_for(template: Template | None, external: bool, looped: bool) -> frozenset[str]:
+    """What may be named of a step or task that calls a template."""
+    if template is None:
+        return EVERYTHING if external else BARE
+    return template.loop_fields if looped else template.node_fields
+
+
+def check_timeout(context: Context, template: Template, timeout: str, path: Path) -> None:
+    """A timeout is a duration with a unit, and only of templates that work themselves."""
+    if timeout and _DIGITS.fullmatch(timeout):
+        said = f"The timeout {shown(timeout)} has no unit."
+        fix = f"Write `{timeout}s`."
+        context.report.error("timeout", path, said, fix)
+
+
+def check_shallow(template: Template, report: Report) -> None:
+    """What Argo looks at each time a template is called, whoever calls it."""
+    body, path = template.body, template.path
+    kinds = template.kinds
+    if not kinds:
+        said = f"The template {shown(template.name)} does not say what it runs."
+        report.error("template-kind", path, said, f"Write one of {', '.join(KINDS)}.")
+    elif len(kinds) > 1:
+        said = f"A template is one thing; this one is {' and '.join(kinds)}."
+        report.error("template-kind", path, said)
+    policy = body.get("retryStrategy", {}).get("retryPolicy", "")
+    if policy not in _RETRY_POLICIES:
+        said = f"{shown(policy)} is not a retry policy."
+        where = ((path, "retryStrategy"), "retryPolicy")
+        report.error("value", where, said, "Write Always, OnFailure, OnError or OnTransientError.")
+    _inputs(template, report)
+    for index, container in enumerate(body.get("initContainers", [])):
+        if not container.get("name"):
+            nameless: Path = (((path, "initContainers"), index), "name")
+            report.error("name", nameless, "An init container needs a name.")
+    _timeouts(template, report)
+    _pod_only(template, report)
+
+
+def _inputs(template: Template, report: Report) -> None:
+    path = (template.path, "inputs")
+    if template.parameters:
+        check_unique(template.parameters, report, (path, "parameters"), "parameter")
+    if template.artifacts:
+        check_unique(template.artifacts, report, (path, "artifacts"), "artifact")
+    for index, artifact in enumerate(template.artifacts):
+        where = ((path, "artifacts"), index)
+        if template.is_leaf:
+            check_path(artifact, report, where)
+        elif artifact.get("path"):
+            said = "Only a template that runs a container has paths for artifacts."
+            report.error("artifact-path", (where, "path"), said)
+        if artifact.get("from"):
+            said = "An input does not say where its artifact comes from; the caller does."
+            report.error("artifact-source", (where, "from"), said)
+        check_location(artifact, report, where)
+
+
+def _timeouts(template: Template, report: Report) -> None:
+    for word, since in (("timeout", None), ("pendingTimeout", V4_1)):
+        value = template.body.get(word, "")
+        if not value or (since is not None and report.target < since):
+            continue
+        path = (template.path, word)
+        if not template.is_leaf:
+            said = f"A template of the kind {template.kind or 'nothing'} has no {word}."
+            fix = "Use `activeDeadlineSeconds` of the workflow, or a timeout on what it calls."
+            report.error("timeout", path, said, fix)
+        elif word == "timeout" and _DIGITS.fullmatch(value):
+            said = f"The timeout {shown(value)} has no unit."
+            report.error("timeout", path, said, f"Write `{value}s`.")
+
+
+def _pod_only(template: Template, report: Report) -> None:
+    """Fields of 4.1 that only make sense where a pod is made."""
+    body = template.body
+    if report.target < V4_1:
+        return
+    if "podResources" in body:
+        path = (template.path, "podResources")
+        if template.kind in ("http", "plugin"):
+            said = f"A template of the kind {template.kind} has no pod of its own."
+            report.error("pod-only", path, said)
+        check_pod_resources(body["podResources"], report, path)
+    if body.get("resourceClaims") and not template.is_pod:
+        said = f"A template of the kind {template.kind} has no pod of its own."
+        report.error("pod-only", (template.path, "resourceClaims"), said)
+
+
+def check_pod_resources(resources: dict[str, Any], report: Report, path: Path) -> None:
+    """Resources of a whole pod: cpu, memory and huge pages, without claims."""
+    if resources.get("claims"):
+        report.error("value", (path, "claims"), "Resources of a whole pod have no claims.")
+    for word in ("limits", "requests"):
+        for name in resources.get(word, {}):
+            if name not in ("cpu", "memory") and not name.startswith("hugepages-"):
+                said = f"{shown(name)} is no resource of a whole pod; cpu, memory, hugepages-* are."
+                report.error("value", ((path, word), name), said)
+
+
+def run(checking: Checking) -> None:
+    """Run a check and all it waits for, without nesting calls."""
+    stack = [checking]
+    while stack:
+        try:
+            stack.append(next(stack[-1]))
+        except StopIteration:
+            stack.pop()
