@@ -1,0 +1,273 @@
+"""What stands between calls: conditions, loops, and what Argo knows about the run."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from typing import Any, TypeVar
+
+from couler_jobs.dsl import graphs, recorder, steps, values
+from couler_jobs.dsl.producers import Either, Failures, LoopValue, Variable
+from couler_jobs.dsl.values import Condition, Handle
+from couler_jobs.errors import DeclarationError
+from couler_jobs.spec import model, wire
+from couler_jobs.spec.names import parameter_name
+
+R = TypeVar("R")
+
+LOOP_ITEMS = "loop-items"
+"""The input of a loop's graph; no parameter of a function can have this name."""
+
+
+@contextmanager
+def when(condition: object) -> Iterator[None]:
+    """Steps called inside run only if the condition holds: `with cj.when(rows > 0): report(rows)`.
+
+    Conditions are combined with `&`, `|` and `~`. The value of a step that did not run is None.
+    """
+    scope = recorder.needed("cj.when")
+    with scope.under(values.condition(condition)):
+        yield
+
+
+@contextmanager
+def otherwise() -> Iterator[None]:
+    """Steps called inside run only if the condition of the `when` just before did not hold."""
+    scope = recorder.needed("cj.otherwise")
+    if scope.last_condition is None:
+        raise DeclarationError("cj.otherwise() stands after no cj.when(...) of the same workflow.")
+    with scope.under(~scope.last_condition):
+        yield
+
+
+def and_(*terms: object) -> Condition:
+    """All of the terms hold."""
+    found = [values.condition(term) for term in terms]
+    handles = tuple(handle for one in found for handle in one.handles)
+    return Condition(model.Every(terms=tuple(one.term for one in found)), handles)
+
+
+def or_(*terms: object) -> Condition:
+    """At least one of the terms holds."""
+    found = [values.condition(term) for term in terms]
+    handles = tuple(handle for one in found for handle in one.handles)
+    return Condition(model.Some(terms=tuple(one.term for one in found)), handles)
+
+
+def not_(term: object) -> Condition:
+    """The term does not hold."""
+    return ~values.condition(term)
+
+
+def either(*choices: Any) -> Any:
+    """The value of the first of several steps that ran, None if none did."""
+    scope = recorder.needed("cj.either")
+    found: list[model.Output] = []
+    for choice in choices:
+        reference = choice.reference() if isinstance(choice, Handle) else None
+        if isinstance(reference, model.Either):
+            found += reference.outputs
+        elif isinstance(reference, model.Output):
+            found.append(reference)
+        else:
+            raise DeclarationError(f"cj.either chooses between steps' values; {choice!r} is none.")
+    list(scope.tasks_of(choices))
+    return Handle(Either(scope, tuple(found)))
+
+
+# --- loops
+
+
+def map(function: Callable[..., R], *lists: Any, after: Any = None, **constants: Any) -> list[R]:
+    """Call a step (or workflow) once for each item; the answer stands for the list of the values.
+
+    Lists give the step's first parameters, one item of each; a single one may also be the value of
+    another step, which is a list when it exists. Keyword arguments are the same in every round.
+    The rounds run at the same time.
+    """
+    if not isinstance(function, steps.Step | steps.Workflow):
+        raise DeclarationError(f"cj.map calls a step or a workflow; {function!r} is neither.")
+    scope = recorder.needed("cj.map")
+    found: Any = _map(scope, function, lists, {"after": after, **constants})
+    return found  # type: ignore[no-any-return]
+
+
+def _map(scope: recorder.Scope, function: Any, lists: Sequence[Any], more: dict[str, Any]) -> Any:
+    if len(lists) == 1 and isinstance(lists[0], Handle):
+        return _map_value(scope, function, lists[0].listed(), more)
+    if not lists or any(isinstance(items, Handle) for items in lists):
+        raise DeclarationError(
+            "cj.map takes lists, or the value of one step: put several together in a step."
+        )
+    columns = [list(items) for items in lists]
+    if len({len(items) for items in columns}) > 1:
+        sizes = ", ".join(str(len(items)) for items in columns)
+        raise DeclarationError(f"cj.map takes lists of one length; these have {sizes} items.")
+    rows = list(zip(*columns, strict=True))
+    if any(isinstance(item, Handle) for row in rows for item in row):
+        return [function(*row, **more) for row in rows]
+    return _map_rows(scope, function, rows, more) if rows else []
+
+
+def _map_rows(
+    scope: recorder.Scope, function: Any, rows: Sequence[Sequence[Any]], more: dict[str, Any]
+) -> Handle:
+    """A loop over items that are known now; under a condition it needs a graph of its own."""
+    names = _mapped(function, len(rows[0]), more)
+    items = tuple(_item(names, row) for row in rows)
+    if scope.conditions:
+        listed = wire.encode([one if isinstance(one, str) else dict(one) for one in items])
+        return _loop_graph_call(scope, function, names, listed, [], more)
+    arguments, handles = _arguments(names, more)
+    depends = dict.fromkeys(scope.tasks_of([*handles, *_after(more)]))
+    task = _record_loop(scope, function, model.Loop(items=items), arguments, depends)
+    return Handle(LoopValue(scope, task))
+
+
+def _record_loop(
+    scope: recorder.Scope,
+    function: Any,
+    loop: model.Loop,
+    arguments: recorder.Arguments,
+    depends: Iterable[str],
+) -> str:
+    """Add a call that is a loop, and ask it for what Argo can collect."""
+    if isinstance(function, steps.Step):
+        template = steps.template_of(scope.recording, function)
+        task = scope.record(function.name, template.name, arguments, depends, loop)
+        steps.CallOutputs(scope, task, template).name((), "round")
+        return task
+    graph = graphs.graph_of(scope.recording, function)
+    graph.name((), "round")
+    return scope.record(function.template_name, graph.template_name, arguments, depends, loop)
+
+
+def _item(names: Sequence[str], row: Sequence[Any]) -> str | tuple[tuple[str, str], ...]:
+    texts = [wire.encode(value) for value in row]
+    if len(names) == 1:
+        return texts[0]
+    return tuple(zip([parameter_name(name) for name in names], texts, strict=True))
+
+
+def _map_value(scope: recorder.Scope, function: Any, over: Handle, more: dict[str, Any]) -> Handle:
+    """A loop over a value, which may turn out to have no item, or not to exist."""
+    items = over.items()
+    terms = [_is(items, text) for text in ("[]", wire.NULL)]
+    some = Condition(model.Not(term=model.Some(terms=tuple(terms))), (over,))
+    text = model.Joined(parts=(items,))
+    with scope.under(some):
+        return _loop_graph_call(scope, function, _mapped(function, 1, more), text, [over], more)
+
+
+def _is(value: model.Reference, text: str) -> model.Condition:
+    return model.Compare(left=value, operator="==", right=model.Constant(text=text))
+
+
+def _loop_graph_call(
+    scope: recorder.Scope,
+    function: Any,
+    names: Sequence[str],
+    items: model.Text,
+    handles: Sequence[Handle],
+    more: dict[str, Any],
+) -> Handle:
+    """A loop in a graph of its own.
+
+    Argo gives a loop without items no outputs, and one whose items are all skipped neither outputs
+    nor a status, so that nobody could refer to them; a graph that is skipped has a status.
+    """
+    constants = {name: value for name, value in more.items() if name != "after"}
+    template = _loop_graph(scope.recording, function, names, tuple(constants))
+    arguments, found = steps.argument_texts(constants)
+    depends = [*scope.tasks_of([*handles, *found, *_after(more)]), *scope.condition_tasks()]
+    own = ((LOOP_ITEMS, items), *arguments)
+    task = scope.record(template, template, own, dict.fromkeys(depends))
+    return Handle(LoopValue(scope, task))
+
+
+class LoopTemplate:
+    """A graph that is one loop over its input `loop-items`."""
+
+    def __init__(self, name: str, scope: recorder.Scope, inputs: Sequence[str]) -> None:
+        self._name, self._scope, self._inputs = name, scope, inputs
+
+    def settle(self) -> bool:
+        """Nothing is open."""
+        return False
+
+    def templates(self) -> tuple[model.Graph]:
+        """The graph."""
+        calls = self._scope.finished_calls()
+        collected = model.Joined(parts=(model.Output(task=calls[0].name, name="round"),))
+        graph = model.Graph(
+            name=self._name,
+            calls=calls,
+            inputs=tuple(model.Parameter(name=name) for name in (LOOP_ITEMS, *self._inputs)),
+            results=(model.Result(name="round", value=collected),),
+        )
+        return (graph,)
+
+
+def _loop_graph(
+    recording: recorder.Recording, function: Any, names: Sequence[str], constants: tuple[str, ...]
+) -> str:
+    """The name of the graph that loops over the function, made at its first use."""
+    key = (function, tuple(names), constants)
+    found: str | None = recording.made.get(key)
+    if found is None:
+        target = function.name if isinstance(function, steps.Step) else function.template_name
+        found = recording.names.take(f"{target}-map")
+        recording.made[key] = found
+        inputs = [parameter_name(constant) for constant in constants]
+        scope = recorder.Scope(recording, found)
+        passed = ((name, model.Joined(parts=(model.Input(name=name),))) for name in inputs)
+        arguments = (*_arguments(names, {})[0], *passed)
+        recording.templates.append(LoopTemplate(found, scope, inputs))
+        _record_loop(scope, function, model.Loop(over=model.Input(name=LOOP_ITEMS)), arguments, ())
+    return found
+
+
+def _arguments(
+    names: Sequence[str], more: Mapping[str, Any]
+) -> tuple[recorder.Arguments, list[Handle]]:
+    """The item's fields for the parameters of these names, then the constants."""
+    constants = {name: value for name, value in more.items() if name != "after"}
+    arguments, handles = steps.argument_texts(constants)
+    keys = [parameter_name(name) for name in names]
+    alone = len(keys) == 1
+    items = [(k, model.Joined(parts=(model.Item(key=None if alone else k),))) for k in keys]
+    return (*items, *arguments), handles
+
+
+def _after(more: Mapping[str, Any]) -> list[Handle]:
+    after = more.get("after")
+    return [] if after is None else steps.followed(after)
+
+
+def _mapped(function: Any, count: int, more: Mapping[str, Any]) -> list[str]:
+    """The parameters that the lists give; wrong arguments are refused as in any call."""
+    function.bind([None] * count, {name: v for name, v in more.items() if name != "after"})
+    return list(function.signature.parameters)[:count]
+
+
+# --- what Argo knows about the run
+
+
+def workflow_status() -> Any:
+    """How the workflow ended: "Succeeded", "Failed" or "Error". Only `on_exit` can know it."""
+    return Handle(Variable("workflow.status"))
+
+
+def workflow_failures() -> Any:
+    """The failed steps, dicts in a list, None if there are none. Only `on_exit` can know it."""
+    return Handle(Failures())
+
+
+def workflow_name() -> Any:
+    """The run's name."""
+    return Handle(Variable("workflow.name"))
+
+
+def workflow_uid() -> Any:
+    """The run's uid."""
+    return Handle(Variable("workflow.uid"))

@@ -1,0 +1,221 @@
+"""A `@workflow` function becomes a graph: run once, with handles in place of its parameters."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from couler_jobs.dsl import recorder, steps, values
+from couler_jobs.dsl.producers import CallValue, Form, InputValue, Outputs, Path, Variable, joined
+from couler_jobs.dsl.values import Handle
+from couler_jobs.errors import DeclarationError
+from couler_jobs.spec import model, wire
+from couler_jobs.spec.names import parameter_name
+
+
+@steps.step
+def take(value: Any) -> Any:
+    """Only return the value: a part of a parameter, or of a loop's values, is read from here."""
+    return value
+
+
+def _take(scope: recorder.Scope, handle: Handle) -> Handle:
+    return steps.record_call(scope, take, {"value": handle})
+
+
+def declare(workflow: steps.Workflow[..., Any], given: Mapping[str, Any]) -> model.Workflow:
+    """The whole workflow; `given` are values of its parameters."""
+    return record(workflow, given)[0]
+
+
+def record(
+    workflow: steps.Workflow[..., Any], given: Mapping[str, Any]
+) -> tuple[model.Workflow, recorder.Recording]:
+    """The whole workflow, and the recording that tells what its templates were made from."""
+    options = workflow.options
+    parameters = _parameters(workflow, given)
+    recording = recorder.Recording(_take)
+    entrypoint = graph_of(recording, workflow, entry=True).template_name
+    on_exit = None if options.on_exit is None else _exit_graph(recording, workflow, options.on_exit)
+    declared = model.Workflow(
+        name=workflow.name,
+        entrypoint=entrypoint,
+        templates=recording.finished(),
+        parameters=parameters,
+        on_exit=on_exit,
+        parallelism=options.parallelism,
+        timeout=options.timeout,
+        labels=tuple(options.labels.items()),
+        annotations=tuple(options.annotations.items()),
+        schedule=options.schedule,
+        extra=options.extra,
+    )
+    return declared, recording
+
+
+def _parameters(
+    workflow: steps.Workflow[..., Any], given: Mapping[str, Any]
+) -> tuple[model.Parameter, ...]:
+    signature = workflow.signature
+    for name in given:
+        if name not in signature.parameters:
+            known = ", ".join(signature.parameters) or "none"
+            raise DeclarationError(
+                f"The workflow {workflow.name} has no parameter {name!r} (it has {known})."
+            )
+    return tuple(
+        _parameter(parameter, given.get(name, parameter.default))
+        for name, parameter in signature.parameters.items()
+    )
+
+
+def _parameter(parameter: inspect.Parameter, value: Any) -> model.Parameter:
+    name = parameter_name(parameter.name)
+    if value is parameter.empty:
+        return model.Parameter(name=name)
+    try:
+        return model.Parameter(name=name, value=wire.encode(value))
+    except DeclarationError as error:
+        raise DeclarationError(f"The parameter {parameter.name!r}: {error}") from None
+
+
+class GraphTemplate(Outputs):
+    """A workflow function's template; what it returns is known when the function has been run."""
+
+    def __init__(self, name: str, signature: inspect.Signature | None, *, entry: bool) -> None:
+        super().__init__()
+        self.template_name, self.signature, self.entry = name, signature, entry
+        self.scope: recorder.Scope | None = None
+        self.returned: Any = None
+        self.results: dict[str, model.Result] = {}
+
+    def run(self, scope: recorder.Scope, function: Any, arguments: Mapping[str, Any]) -> None:
+        """Run the function once and keep what it recorded and returned."""
+        self.scope = scope
+        with recorder.recording_to(scope):
+            self.returned = function(**arguments)
+        if self.entry:
+            self._add_entry_results()
+
+    def _add_entry_results(self) -> None:
+        several = self.returned if isinstance(self.returned, dict) else {"value": self.returned}
+        for key, value in several.items():
+            if value is not None:
+                self._add(parameter_name(str(key)), value, "value", is_global=True)
+
+    def settle(self) -> bool:
+        """Add the results that callers asked for since the last time."""
+        missing = {n: key for key, n in self.wanted.items() if n not in self.results}
+        for name, (path, form) in missing.items():
+            self._add(name, self._part(path), form, is_global=False)
+        return bool(missing)
+
+    def _part(self, path: Path) -> Any:
+        value = self.returned
+        for key in path:
+            try:
+                value = value[key]
+            except (LookupError, TypeError):
+                raise DeclarationError(
+                    f"What {self.template_name} returns has no {key!r}, which its caller reads."
+                ) from None
+        return value
+
+    def _add(self, name: str, value: Any, form: Form, *, is_global: bool) -> None:
+        text, handles = _items_text(value) if form == "items" else values.text(value)
+        if form == "round":
+            parts = (text,) if isinstance(text, str) else text.parts
+            text = joined((wire.ROUND, *parts))
+        assert self.scope is not None  # noqa: S101  set by run
+        list(self.scope.tasks_of(handles))
+        self.results[name] = model.Result(
+            name=name, value=text, global_name=name if is_global else None
+        )
+
+    def templates(self) -> tuple[model.Graph]:
+        """The template, with all results that were asked for."""
+        assert self.scope is not None  # noqa: S101  set by run
+        if not self.scope.calls:
+            raise DeclarationError(f"The workflow {self.template_name} calls no step.")
+        inputs = steps.input_parameters(self.signature) if self.signature else ()
+        graph = model.Graph(
+            name=self.template_name,
+            calls=self.scope.finished_calls(),
+            inputs=tuple(inputs),
+            results=tuple(self.results.values()),
+        )
+        return (graph,)
+
+
+def _items_text(value: Any) -> tuple[model.Text, list[Handle]]:
+    """A list as JSON text of JSON texts."""
+    if isinstance(value, Handle):
+        listed = value.listed()
+        return model.Joined(parts=(listed.items(),)), [listed]
+    if isinstance(value, list | tuple):
+        return wire.encode([wire.encode(item) for item in value]), []
+    raise DeclarationError(f"{value!r} is no list that could be looped over.")
+
+
+def graph_of(
+    recording: recorder.Recording, workflow: steps.Workflow[..., Any], *, entry: bool = False
+) -> GraphTemplate:
+    """The workflow's template in this recording, recorded at its first call.
+
+    A call of it from its own function finds it here already: so a workflow may call itself.
+    """
+    found: GraphTemplate | None = recording.made.get(workflow)
+    if found is None:
+        name = recording.names.take(workflow.template_name)
+        found = GraphTemplate(name, workflow.signature, entry=entry)
+        recording.made[workflow] = found
+        recording.templates.append(found)
+        scope = recorder.Scope(recording, workflow.function.__name__)
+        handles = {p: Handle(InputValue(scope, p)) for p in workflow.signature.parameters}
+        found.run(scope, workflow.function, handles)
+    return found
+
+
+def _exit_graph(
+    recording: recorder.Recording, workflow: steps.Workflow[..., Any], on_exit: Any
+) -> str:
+    """The name of the template that runs at the end; its parameters are the workflow's own."""
+    function = on_exit.function if isinstance(on_exit, steps.Workflow) else on_exit
+    if not callable(function):
+        raise DeclarationError(f"on_exit={on_exit!r} is neither a step nor a function.")
+    arguments = {}
+    for name, parameter in inspect.signature(function).parameters.items():
+        if name in workflow.signature.parameters:
+            tag = f"workflow.parameters.{parameter_name(name)}"
+            arguments[name] = Handle(Variable(tag, json=True))
+        elif parameter.default is parameter.empty:
+            raise DeclarationError(
+                f"on_exit takes {name!r}, but {workflow.name} has no such parameter."
+            )
+    found = GraphTemplate(recording.names.take("on-exit"), None, entry=False)
+    recording.templates.append(found)
+    found.run(recorder.Scope(recording, "on_exit"), function, arguments)
+    return found.template_name
+
+
+def call_workflow(
+    scope: recorder.Scope,
+    workflow: steps.Workflow[..., Any],
+    args: Sequence[Any],
+    kwargs: dict[str, Any],
+) -> Handle:
+    """Record a call of a workflow in another one, or in itself."""
+    after = kwargs.pop("after", None)
+    bound = workflow.bind(args, kwargs)
+    template = graph_of(scope.recording, workflow)
+    arguments, handles = steps.argument_texts(bound)
+    depends = dict.fromkeys(
+        [
+            *scope.tasks_of(handles),
+            *scope.tasks_of(() if after is None else steps.followed(after)),
+            *scope.condition_tasks(),
+        ]
+    )
+    task = scope.record(workflow.template_name, template.template_name, arguments, depends)
+    return Handle(CallValue(scope, task, template))

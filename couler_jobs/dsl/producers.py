@@ -1,0 +1,258 @@
+"""What makes the values that handles stand for: calls, loops, parameters, Argo's variables."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Literal
+
+from couler_jobs.errors import DeclarationError
+from couler_jobs.spec import model, wire
+from couler_jobs.spec.names import Names, parameter_name
+
+if TYPE_CHECKING:
+    from couler_jobs.dsl.recorder import Scope
+
+Path = tuple[str | int, ...]
+Form = Literal["value", "items", "round"]
+
+
+class Producer:
+    """Something that makes a value. `scope` is the graph it belongs to, `task` the call in it."""
+
+    json = True  #: whether the text is JSON (else a container's plain text)
+
+    def __init__(self, label: str, scope: Scope | None = None, task: str | None = None) -> None:
+        self.label, self.scope, self.task = label, scope, task
+        self._text: model.Text | None = None
+
+    @property
+    def tasks(self) -> tuple[str, ...]:
+        """The calls that must have ended before the value exists."""
+        return () if self.task is None else (self.task,)
+
+    def part(self, path: Path, key: str | int) -> tuple[Producer, Path]:
+        """What a handle stands for that is `key` of this one's part at `path`."""
+        return self, (*path, key)
+
+    def listed(self) -> Producer:
+        """What can say the items of the value."""
+        return self
+
+    def reference(self, path: Path) -> model.Reference:
+        """Where the part at `path` is found."""
+        raise NotImplementedError
+
+    def items(self, path: Path) -> model.Reference:
+        """Where the part at `path`, a list, is found as a JSON list of JSON texts."""
+        raise DeclarationError(f"{self.label} is no list that could be looped over.")
+
+    def parts(self, path: Path) -> tuple[str | model.Reference, ...]:
+        """JSON text of the part, in pieces."""
+        return (self.reference(path),)
+
+    def text(self, path: Path) -> model.Text:
+        """JSON text of the part, made once for the whole value."""
+        if path:
+            return joined(self.parts(path))
+        if self._text is None:
+            self._text = joined(self.parts(()))
+        return self._text
+
+
+class Variable(Producer):
+    """A variable of Argo's, such as `workflow.status`: plain text, or JSON if it says so."""
+
+    def __init__(self, name: str, *, json: bool = False) -> None:
+        super().__init__(name)
+        self.json = json
+        self._name = name
+
+    def reference(self, path: Path) -> model.Reference:
+        """The variable; it has no parts."""
+        _whole(self, path)
+        return model.Variable(name=self._name)
+
+    def parts(self, path: Path) -> tuple[str | model.Reference, ...]:
+        """JSON text of the variable, whose own text needs no escapes."""
+        quote = "" if self.json else '"'
+        return (quote, self.reference(path), quote)
+
+
+class Failures(Variable):
+    """`workflow.failures`: a JSON list as a JSON text."""
+
+    def __init__(self) -> None:
+        super().__init__("workflow.failures")
+
+    def parts(self, path: Path) -> tuple[str | model.Reference, ...]:
+        """JSON text that is read as the list."""
+        return (f'{{"{wire.TEXTS}": ', self.reference(path), " }")
+
+
+class InputValue(Producer):
+    """An input parameter of the graph that is being recorded. A step takes it apart if need be."""
+
+    def __init__(self, scope: Scope, name: str) -> None:
+        super().__init__(f"the parameter {name!r}", scope)
+        self._name = parameter_name(name)
+
+    def part(self, path: Path, key: str | int) -> tuple[Producer, Path]:
+        """A part of what a step says that only reads the parameter."""
+        return _take(self).part(path, key)
+
+    def reference(self, path: Path) -> model.Reference:
+        """The parameter."""
+        return model.Input(name=self._name)
+
+    def listed(self) -> Producer:
+        """A step that only reads the parameter, and can say its items."""
+        return _take(self)
+
+
+class CallValue(Producer):
+    """What a call returns: its template gives the parts that others ask for."""
+
+    def __init__(self, scope: Scope, task: str, outputs: Outputs) -> None:
+        super().__init__(f"the value of {task}", scope, task)
+        self._outputs = outputs
+
+    def reference(self, path: Path) -> model.Reference:
+        """The output parameter that holds the part."""
+        return self._output(self._outputs.name(path, "value"))
+
+    def items(self, path: Path) -> model.Reference:
+        """The output parameter that holds the part's items."""
+        return self._output(self._outputs.name(path, "items"))
+
+    def _output(self, name: str) -> model.Output:
+        assert self.task is not None  # noqa: S101  a call has a name
+        return model.Output(task=self.task, name=name)
+
+
+class LoopValue(Producer):
+    """What a loop returns: Argo collects its values as a JSON list of JSON texts."""
+
+    def __init__(self, scope: Scope, task: str) -> None:
+        super().__init__(f"the values of {task}", scope, task)
+        self._output = model.Output(task=task, name="round", missing="[]")
+
+    def part(self, path: Path, key: str | int) -> tuple[Producer, Path]:
+        """A part of what a step says that only reads the list."""
+        return _take(self).part(path, key)
+
+    def reference(self, path: Path) -> model.Reference:
+        """The collected list."""
+        return self._output
+
+    def items(self, path: Path) -> model.Reference:
+        """The collected list, whose items are JSON texts already."""
+        return self._output
+
+    def parts(self, path: Path) -> tuple[str | model.Reference, ...]:
+        """JSON text that is read as the list of the values."""
+        return (f'{{"{wire.TEXTS}": ', self._output, " }")
+
+
+class Either(Producer):
+    """The value of the first of several calls that ran."""
+
+    def __init__(self, scope: Scope | None, found: tuple[model.Output, ...]) -> None:
+        super().__init__("one of several values", scope)
+        self._found = found
+
+    @property
+    def tasks(self) -> tuple[str, ...]:
+        """All of the calls."""
+        return tuple(dict.fromkeys(output.task for output in self._found))
+
+    def part(self, path: Path, key: str | int) -> tuple[Producer, Path]:
+        """A part of what a step says that only reads the value."""
+        return _take(self).part(path, key)
+
+    def listed(self) -> Producer:
+        """A step that only reads the value, and can say its items."""
+        return _take(self)
+
+    def reference(self, path: Path) -> model.Reference:
+        """The first that ran."""
+        return model.Either(outputs=self._found)
+
+
+class TextValue(Producer):
+    """Plain text that a container leaves: its standard output, or one of its output files."""
+
+    json = False
+
+    def __init__(self, scope: Scope, output: model.Output) -> None:
+        super().__init__(f"the output {output.name!r} of {output.task}", scope, output.task)
+        self.output = output
+
+    def reference(self, path: Path) -> model.Reference:
+        """The output; text has no parts."""
+        _whole(self, path)
+        return self.output
+
+    def items(self, path: Path) -> model.Reference:
+        """The text itself: Argo reads it as a JSON list."""
+        return self.reference(path)
+
+
+class ItemValue(Producer):
+    """The item that one round of a container's loop is about, or one field of it."""
+
+    json = False
+
+    def __init__(self, scope: Scope, key: str | None = None) -> None:
+        super().__init__("the loop's item", scope)
+        self._key = key
+
+    def reference(self, path: Path) -> model.Reference:
+        """The item, or the field that `path` names."""
+        if len(path) == 1 and self._key is None and isinstance(path[0], str):
+            return model.Item(key=path[0])
+        _whole(self, path)
+        return model.Item(key=self._key)
+
+
+class Outputs:
+    """The outputs that callers ask of a template, each in one of three forms.
+
+    `value` is JSON text. `items` is a JSON list of JSON texts, for a loop over it. `round` is JSON
+    text behind `json:`, for what a loop collects: Argo would decode a mapping or list, and with it
+    the escapes that keep `{{` from being expanded.
+    """
+
+    def __init__(self) -> None:
+        self.wanted: dict[tuple[Path, Form], str] = {}
+        self._names = Names()
+
+    def name(self, path: Path, form: Form) -> str:
+        """The output's name, made at the first request: `value`, `value-key`, `items`."""
+        key = (path, form)
+        if key not in self.wanted:
+            words = [form, *(parameter_name(str(part)) for part in path)]
+            self.wanted[key] = self._names.take("-".join(words))
+        return self.wanted[key]
+
+
+def joined(parts: Sequence[str | model.Reference]) -> model.Joined:
+    """The parts, neighbouring texts in one."""
+    merged: list[str | model.Reference] = []
+    for part in parts:
+        if isinstance(part, str) and merged and isinstance(merged[-1], str):
+            merged[-1] += part
+        else:
+            merged.append(part)
+    return model.Joined(parts=tuple(merged))
+
+
+def _whole(producer: Producer, path: Path) -> None:
+    if path:
+        raise DeclarationError(f"{producer.label} has no parts: take it apart in a step.")
+
+
+def _take(producer: Producer) -> Producer:
+    """What a step returns that only reads the value: that can be taken apart."""
+    if producer.scope is None:
+        raise DeclarationError(f"{producer.label} has no parts: take it apart in a step.")
+    return producer.scope.taken(producer)

@@ -1,0 +1,73 @@
+"""What users write for times, env and further fields, in the form that the model has."""
+
+from __future__ import annotations
+
+import json
+import math
+import re
+from collections.abc import Mapping
+from typing import Any
+
+from couler_jobs.errors import DeclarationError
+from couler_jobs.spec import model
+
+_UNITS = {"": 1, "s": 1, "m": 60, "h": 3600, "d": 86400}
+_DURATION = re.compile(r"(\d+(?:\.\d+)?)([smhd]?)")
+
+
+def seconds(value: Any, what: str) -> int:
+    """`10`, `"10"`, `"10s"`, `"5m"`, `"2h"`, `"1d"` in whole seconds, rounded up."""
+    found = _DURATION.fullmatch(str(value).strip()) if not isinstance(value, bool) else None
+    if not found or float(found[1]) <= 0:
+        raise DeclarationError(
+            f'{what}={value!r}: it is a number of seconds, or "10s", "5m", "2h".'
+        )
+    return math.ceil(float(found[1]) * _UNITS[found[2]])
+
+
+def env_texts(env: Mapping[str, Any] | None) -> tuple[tuple[str, model.Text], ...]:
+    """Environment variables as texts in which Kubernetes expands nothing."""
+    return tuple((name, _env_text(name, value)) for name, value in (env or {}).items())
+
+
+def _env_text(name: str, value: Any) -> str:
+    if isinstance(value, bool):
+        value = "true" if value else "false"
+    if not isinstance(value, str | int | float):
+        raise DeclarationError(f"The variable {name} is {value!r}: give it a text or a number.")
+    text = str(value)
+    if "{{" in text:
+        raise DeclarationError(
+            f"The variable {name} holds '{{{{', which Argo would expand: pass it as an argument."
+        )
+    return text.replace("$(", "$$(")
+
+
+def extra_json(extra: Mapping[str, Any] | None) -> str:
+    """Further fields as the text of a JSON object, which is frozen and comparable."""
+    try:
+        return json.dumps(dict(extra or {}), allow_nan=False)
+    except (TypeError, ValueError) as error:
+        raise DeclarationError(f"The further fields {extra!r} are no JSON: {error}.") from None
+
+
+def retry_policy(retries: Any, backoff: Any) -> model.Retry | None:
+    """Retries as the model has them; None for none."""
+    if isinstance(retries, bool) or not isinstance(retries, int) or retries < 0:
+        raise DeclarationError(f"retries={retries!r}: it is a number of times, 0 or more.")
+    if not retries:
+        return None
+    if backoff is None:
+        return model.Retry(limit=retries)
+    given = backoff if isinstance(backoff, Mapping) else {"duration": backoff}
+    if unknown := set(given) - {"duration", "factor", "max", "cap"}:
+        raise DeclarationError(
+            f"backoff has no {sorted(unknown)[0]!r}: duration, factor, max, cap."
+        )
+    return model.Retry(
+        limit=retries,
+        delay=seconds(given.get("duration", 1), "backoff"),
+        factor=given.get("factor"),
+        longest=seconds(given["max"], "backoff") if "max" in given else None,
+        cap=seconds(given["cap"], "backoff") if "cap" in given else None,
+    )

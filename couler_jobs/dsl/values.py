@@ -1,0 +1,253 @@
+"""Handles: what a call returns while a workflow is being recorded, and what conditions are made of.
+
+A handle stands for a value that exists only once the workflow runs. It can be passed on, indexed
+and compared; everything that would need the value now is a `DeclarationError`.
+"""
+
+from __future__ import annotations
+
+from typing import Any, NoReturn
+
+from couler_jobs.dsl.producers import Producer, joined
+from couler_jobs.errors import DeclarationError
+from couler_jobs.spec import model, wire
+
+_NOW = (
+    "{what} needs the value of {handle} while the workflow is being recorded, and that exists only "
+    "when it runs: {instead}."
+)
+
+
+class Condition:
+    """Something that is true or false when the workflow runs: combine with `&`, `|` and `~`."""
+
+    __slots__ = ("handles", "term")
+
+    def __init__(self, term: model.Condition, handles: tuple[Handle, ...]) -> None:
+        self.term, self.handles = term, handles
+
+    def __and__(self, other: object) -> Condition:
+        right = condition(other)
+        return Condition(model.Every(terms=(self.term, right.term)), self.handles + right.handles)
+
+    def __or__(self, other: object) -> Condition:
+        right = condition(other)
+        return Condition(model.Some(terms=(self.term, right.term)), self.handles + right.handles)
+
+    __rand__ = __and__
+    __ror__ = __or__
+
+    def __invert__(self) -> Condition:
+        return Condition(model.Not(term=self.term), self.handles)
+
+    def __bool__(self) -> NoReturn:
+        raise DeclarationError(
+            "A condition is known only when the workflow runs: write `with cj.when(...)` instead "
+            "of `if`, and `&`, `|`, `~` instead of `and`, `or`, `not`."
+        )
+
+
+class Handle:
+    """The value that a call, a parameter or a loop will have when the workflow runs."""
+
+    __slots__ = ("_path", "_producer")
+    __hash__ = None  # type: ignore[assignment]  # equality makes a condition
+
+    def __init__(self, producer: Producer, path: tuple[str | int, ...] = ()) -> None:
+        self._producer, self._path = producer, path
+
+    def __getitem__(self, key: str | int) -> Handle:
+        if isinstance(key, bool) or not isinstance(key, str | int):
+            raise DeclarationError(
+                f"{self!r} can be indexed with a key or a number, not with {key!r}: "
+                "take it apart in a step."
+            )
+        return Handle(*self._producer.part(self._path, key))
+
+    def __repr__(self) -> str:
+        return self._producer.label + "".join(f"[{key!r}]" for key in self._path)
+
+    def __eq__(self, other: object) -> Condition:  # type: ignore[override]
+        return compare(self, "==", other)
+
+    def __ne__(self, other: object) -> Condition:  # type: ignore[override]
+        return compare(self, "!=", other)
+
+    def __lt__(self, other: object) -> Condition:
+        return compare(self, "<", other)
+
+    def __le__(self, other: object) -> Condition:
+        return compare(self, "<=", other)
+
+    def __gt__(self, other: object) -> Condition:
+        return compare(self, ">", other)
+
+    def __ge__(self, other: object) -> Condition:
+        return compare(self, ">=", other)
+
+    def __and__(self, other: object) -> Condition:
+        return condition(self) & other
+
+    def __or__(self, other: object) -> Condition:
+        return condition(self) | other
+
+    __rand__ = __and__
+    __ror__ = __or__
+
+    def __invert__(self) -> Condition:
+        return ~condition(self)
+
+    def _refuse(self, what: str, instead: str) -> NoReturn:
+        raise DeclarationError(_NOW.format(what=what, handle=repr(self), instead=instead))
+
+    def __bool__(self) -> NoReturn:
+        self._refuse("`if` (or `and`, `or`, `not`)", "use `with cj.when(...)`, and `&`, `|`, `~`")
+
+    def __iter__(self) -> NoReturn:
+        self._refuse("A loop", "use `cj.map(step, ...)`")
+
+    def __len__(self) -> NoReturn:
+        self._refuse("`len`", "count in a step")
+
+    def __contains__(self, item: object) -> NoReturn:
+        self._refuse("`in`", "look in a step")
+
+    def __str__(self) -> str:
+        self._refuse("Text", "build the text in a step")
+
+    def __format__(self, spec: str) -> str:
+        self._refuse("An f-string", "build the text in a step")
+
+    def __index__(self) -> int:
+        self._refuse("`range` or an index", "use `cj.map(step, ...)`, or compute in a step")
+
+    def __int__(self) -> int:
+        self._refuse("`int`", "compute in a step")
+
+    def __float__(self) -> float:
+        self._refuse("`float`", "compute in a step")
+
+    def _arithmetic(self, other: object) -> NoReturn:
+        self._refuse("Arithmetic", "compute in a step")
+
+    __add__ = __radd__ = __sub__ = __rsub__ = __mul__ = __rmul__ = _arithmetic
+    __truediv__ = __rtruediv__ = __floordiv__ = __mod__ = __rmod__ = __pow__ = _arithmetic
+
+    def reference(self) -> model.Reference:
+        """Where the compiler finds the value, as JSON text."""
+        return self._producer.reference(self._path)
+
+    def items(self) -> model.Reference:
+        """Where the compiler finds the value, a list, as a JSON list of JSON texts."""
+        return self._producer.items(self._path)
+
+    def listed(self) -> Handle:
+        """The same value, from what can say its items."""
+        producer = self._producer.listed()
+        return self if producer is self._producer else Handle(producer, self._path)
+
+    @property
+    def producer(self) -> Producer:
+        """What makes the value."""
+        return self._producer
+
+    @property
+    def path(self) -> tuple[str | int, ...]:
+        """Which part of what the producer makes."""
+        return self._path
+
+
+def condition(value: object) -> Condition:
+    """`value` as a condition: one already, a handle (its truth), or a constant."""
+    if isinstance(value, Condition):
+        return value
+    if isinstance(value, Handle):
+        return Condition(model.Truth(of=value.reference()), (value,))
+    if isinstance(value, bool):
+        return Condition(model.Every(terms=()) if value else model.Some(terms=()), ())
+    raise DeclarationError(
+        f"{value!r} is no condition: compare the value of a step, such as `count(day) > 0`."
+    )
+
+
+def compare(left: Handle, operator: Any, right: object) -> Condition:
+    """`left operator right`, decided when the workflow runs."""
+    json = left.producer.json
+    if isinstance(right, Handle):
+        term = model.Compare(
+            left=left.reference(),
+            operator=operator,
+            right=right.reference(),
+            json=json and right.producer.json,
+        )
+        return Condition(term, (left, right))
+    term = model.Compare(
+        left=left.reference(), operator=operator, right=constant(right, operator, json), json=json
+    )
+    return Condition(term, (left,))
+
+
+def constant(value: object, operator: str, json: bool) -> model.Constant:
+    """A value known now, for a comparison with `operator`; `json` says what it is compared with."""
+    if isinstance(value, int | float) and not isinstance(value, bool):
+        return model.Constant(text=wire.encode(value), number=True)
+    if operator not in ("==", "!="):
+        raise DeclarationError(
+            f"{value!r} is no number, and only numbers can be compared with {operator}: "
+            "compare in a step and return True or False."
+        )
+    if isinstance(value, str) and not json:
+        return model.Constant(text=value)
+    if value is None or isinstance(value, bool | str):
+        return model.Constant(text=wire.encode(value))
+    raise DeclarationError(
+        f"A {type(value).__name__} cannot be compared with the value of a step: compare one of its "
+        "fields, or compare in a step and return True or False."
+    )
+
+
+def text(value: Any) -> tuple[model.Text, list[Handle]]:
+    """`value`, which may have handles inside, as JSON text, and the handles that it has."""
+    if isinstance(value, Handle):
+        return value.producer.text(value.path), [value]
+    if value is None or isinstance(value, str | int | float):
+        return wire.encode(value), []
+    handles: list[Handle] = []
+    parts: list[str | model.Reference] = []
+    _write(value, parts, handles)
+    return (joined(parts) if handles else wire.encode(value)), handles
+
+
+def _write(value: Any, parts: list[str | model.Reference], handles: list[Handle]) -> None:
+    if isinstance(value, Handle):
+        handles.append(value)
+        parts.extend(value.producer.parts(value.path))
+    elif isinstance(value, Condition):
+        raise DeclarationError(
+            "A condition cannot be passed to a step: compute it in the step, from the values."
+        )
+    elif isinstance(value, dict) and any(map(_holds_handle, value.values())):
+        _write_all("{", value.items(), "}", parts, handles)
+    elif isinstance(value, list | tuple) and any(map(_holds_handle, value)):
+        _write_all("[", ((None, item) for item in value), "]", parts, handles)
+    else:
+        parts.append(wire.encode(value))
+
+
+def _write_all(
+    opening: str, items: Any, closing: str, parts: list[Any], handles: list[Any]
+) -> None:
+    separator = opening
+    for key, item in items:
+        parts.append(separator if key is None else f"{separator}{wire.encode(key)}: ")
+        _write(item, parts, handles)
+        separator = ", "
+    parts.append(closing)
+
+
+def _holds_handle(value: Any) -> bool:
+    if isinstance(value, dict):
+        return any(map(_holds_handle, value.values()))
+    if isinstance(value, list | tuple):
+        return any(map(_holds_handle, value))
+    return isinstance(value, Handle | Condition)
