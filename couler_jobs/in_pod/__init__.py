@@ -1,0 +1,1 @@
+"""Programs that run inside a step; they import nothing else of this package."""
