@@ -1,0 +1,270 @@
+"""The engine's face: made from a manifest, driven by `advance`."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import Any
+
+from couler_jobs.backends.local.engine.calls import Call
+from couler_jobs.backends.local.engine.globals import (
+    failures,
+    labels_from,
+    settled_spec,
+    with_parameters,
+    workflow_variables,
+)
+from couler_jobs.backends.local.engine.hooks import exit_hook, lifecycle_hooks
+from couler_jobs.backends.local.engine.records import Node
+from couler_jobs.backends.local.engine.run import Run
+from couler_jobs.backends.local.engine.tags import TagError
+from couler_jobs.backends.local.engine.templates import Templates, whole
+from couler_jobs.backends.local.engine.validate import validate
+from couler_jobs.backends.local.supported import refuse_unsupported
+from couler_jobs.backends.local.values import Decision, Ended, Event, Request
+from couler_jobs.errors import Rejected
+from couler_jobs.spec.expressions import ExpressionError, expand, read
+from couler_jobs.spec.status import Manifest, NodeInfo, Phase
+
+
+class Engine:
+    """One run of one workflow, driven by `advance`. It has no clock and starts nothing itself.
+
+    `created_at` is in seconds since the epoch. `nodes` are those that an earlier process stored:
+    the engine goes on from them, and waits for the processes of Pod nodes that are Running.
+    A stop or suspend that was asked for earlier is handed in again as an event. `Rejected` if Argo
+    would refuse the manifest, or if this machine cannot run it.
+    """
+
+    def __init__(
+        self,
+        manifest: Manifest,
+        *,
+        name: str,
+        uid: str,
+        namespace: str = "local",
+        created_at: float,
+        nodes: Iterable[NodeInfo] = (),
+        parameters: Mapping[str, str] | None = None,
+    ) -> None:
+        full = with_parameters(manifest, parameters)
+        refuse_unsupported(full)
+        validate(full)
+        variables = workflow_variables(
+            full, name=name, uid=uid, namespace=namespace, created_at=created_at
+        )
+        try:
+            variables |= labels_from(full, variables)
+            self._spec = settled_spec(full, variables)
+        except TagError as error:
+            raise Rejected(str(error)) from None
+        self._run = Run(
+            name,
+            Templates({**full, "spec": {**self._spec, "templates": full["spec"]["templates"]}}),
+            variables,
+            parallelism=int(self._spec.get("parallelism") or 0),
+            stored=nodes,
+        )
+        self._run.arguments = self._spec.get("arguments") or {}
+        self._begun, self._suspended = False, bool(self._spec.get("suspend"))
+        self._phase, self._message = Phase.RUNNING, ""
+        self._root: Node | None = None
+        self._result = (Phase.RUNNING, "")  #: how the entrypoint ended, before its hooks
+        self._hooks_open: set[str] = set()
+        self._then: Callable[[], None] | None = None
+
+    def advance(self, now: float, events: Sequence[Event] = ()) -> Decision:
+        """Take in what happened until `now` (seconds since the epoch) and answer what to do.
+
+        Call it again with the next event, or at `wake_at`; calling it for nothing does no harm.
+        """
+        run = self._run
+        run.now = now
+        self._set_deadline()
+        run.variables["workflow.duration"] = f"{now - self._began():.6f}"
+        run.due()
+        for event in events:
+            self._take(event)
+        if not self._begun and not self._suspended:
+            self._begin()
+        if not self._suspended:
+            run.drain()
+        if self._begun:
+            run.variables["workflow.status"] = (
+                self._phase.value if self._root is None else self._status(self._root)
+            )
+        return self._decision()
+
+    def _decision(self) -> Decision:
+        run = self._run
+        launches, kills = run.launches, run.kills
+        run.launches, run.kills = [], []
+        return Decision(
+            changed=run.nodes.take_changed(),
+            launch=tuple(launches),
+            kill=tuple(kills),
+            wake_at=None if self._phase.ended else run.wake_at(),
+            phase=self._phase,
+            message=self._message,
+            outputs=dict(run.outputs),
+        )
+
+    def _set_deadline(self) -> None:
+        limit = self._spec.get("activeDeadlineSeconds")
+        if limit is None or self._run.deadline is not None:
+            return
+        self._run.deadline = math.floor(self._began()) + whole(limit)
+
+    def _began(self) -> float:
+        root = self._run.nodes.get(self._run.name)
+        return root.started if root is not None and root.started is not None else self._run.now
+
+    # --- events
+
+    def _take(self, event: Event) -> None:
+        if isinstance(event, Ended):
+            report = self._run.pods.get(event.node)
+            if report is not None:
+                report(event)
+        else:
+            self._asked(event)
+
+    def _asked(self, request: Request) -> None:
+        match request.action:
+            case "suspend":
+                self._suspended = True
+            case "resume":
+                self._resume(request)
+            case "stop":
+                self._shut_down("Stop")
+            case "terminate":
+                self._shut_down("Terminate")
+
+    def _resume(self, request: Request) -> None:
+        if request.node is None:
+            self._suspended = False
+        for name, resume in list(self._run.suspended.items()):
+            if request.node in (None, name):
+                resume(request.parameters)
+
+    def _shut_down(self, strategy: str) -> None:
+        if self._phase.ended or self._run.shutdown == "Terminate":
+            return
+        self._run.shutdown, self._suspended = strategy, False
+        if not self._begun:
+            return
+        for stop in list(self._run.stoppers.values()):
+            stop()
+
+    # --- the workflow's own steps
+
+    def _begin(self) -> None:
+        self._begun = True
+        entry = {"template": self._spec.get("entrypoint"), "name": ""}
+        self._run.execute(
+            Call(
+                name=self._run.name,
+                step=entry,
+                arguments=self._run.arguments,
+                seen=lambda node: self._hooks("Running"),
+                ended=self._root_ended,
+            )
+        )
+
+    def _status(self, node: Node) -> str:
+        good = node.phase in (Phase.SUCCEEDED, Phase.SKIPPED, Phase.OMITTED)
+        return Phase.SUCCEEDED.value if good else node.phase.value
+
+    def _root_ended(self, node: Node, error: Exception | None) -> None:
+        if error is not None:
+            # Argo ends the workflow at once here, without its exit handler.
+            self._end(Phase.ERROR, f"error in entry template execution: {error}")
+            return
+        run = self._run
+        self._root, self._result = node, (node.phase, node.message)
+        run.variables["workflow.status"] = self._status(node)
+        run.variables["workflow.failures"] = failures(run.nodes.by_name.values(), run.pod_name)
+        self._hooks(self._status(node))
+        self._then = self._exit
+        self._after_hooks()
+
+    def _hooks(self, status: str) -> None:
+        """Start the workflow's own hooks whose expression holds now."""
+        values = {**self._run.variables, "workflow.status": status}
+        for name, hook in lifecycle_hooks(self._spec).items():
+            node_name = f"{self._run.name}.hooks.{name}"
+            if node_name in self._hooks_open:
+                continue
+            try:
+                wanted = read(str(hook["expression"])).holds(expand(values))
+            except ExpressionError as error:
+                self._hook_broke(error)
+                continue
+            if wanted or self._run.nodes.get(node_name) is not None:
+                self._hooks_open.add(node_name)
+                self._run.execute(self._hook_call(node_name, hook))
+
+    def _hook_call(self, name: str, hook: Mapping[str, Any]) -> Call:
+        return Call(
+            name=name,
+            step={"template": hook.get("template")},
+            arguments=hook.get("arguments") or {},
+            hooked=True,
+            linked=self._hang_on_root,
+            ended=self._hook_ended,
+        )
+
+    def _hang_on_root(self, node: Node) -> None:
+        root = self._run.nodes.get(self._run.name)
+        if root is not None:
+            self._run.nodes.link(root, node)
+
+    def _hook_broke(self, error: Exception) -> None:
+        root = self._run.nodes.get(self._run.name)
+        if root is not None and root.ended:
+            self._run.nodes.end(root, Phase.ERROR, str(error), at=self._run.now)
+
+    def _hook_ended(self, node: Node, error: Exception | None) -> None:
+        self._hooks_open.discard(node.name)
+        self._after_hooks()
+
+    def _after_hooks(self) -> None:
+        if not self._hooks_open and self._then is not None:
+            then, self._then = self._then, None
+            then()
+
+    def _exit(self) -> None:
+        hook = exit_hook(self._spec, self._run.arguments)
+        if hook is None or not self._run.allows(True):
+            self._conclude(None)
+            return
+        self._run.execute(
+            Call(
+                name=f"{self._run.name}.onExit",
+                step={"template": hook.get("template"), "name": ""},
+                arguments=hook.get("arguments") or {},
+                on_exit=True,
+                hooked=True,
+                ended=self._exit_ended,
+            )
+        )
+
+    def _exit_ended(self, node: Node, error: Exception | None) -> None:
+        if error is not None:
+            self._end(Phase.ERROR, f"error in exit template execution : {error}")
+        else:
+            self._conclude(node)
+
+    def _conclude(self, handler: Node | None) -> None:
+        run, (phase, message) = self._run, self._result
+        if phase not in (Phase.FAILED, Phase.ERROR):
+            if handler is not None and handler.bad:
+                self._end(handler.phase, handler.message)
+            else:
+                self._end(Phase.SUCCEEDED, "")
+            return
+        stopped = f"Stopped with strategy '{run.shutdown}'" if run.shutdown else message
+        self._end(phase, stopped)
+
+    def _end(self, phase: Phase, message: str) -> None:
+        self._phase, self._message = phase, message

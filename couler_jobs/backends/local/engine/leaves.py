@@ -1,0 +1,322 @@
+"""The templates that have no steps: a process to start, or a pause."""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Mapping
+from typing import Any
+
+from couler_jobs.backends.local.engine.calls import Call
+from couler_jobs.backends.local.engine.records import POD, SUSPEND, Node
+from couler_jobs.backends.local.engine.run import Run
+from couler_jobs.backends.local.engine.tags import TagError
+from couler_jobs.backends.local.engine.templates import Filled, seconds, value_text, whole
+from couler_jobs.backends.local.values import Ended, InputFile, Launch, OutputFile
+from couler_jobs.spec.status import Phase
+
+_OVERDUE = "Pod was active on the node longer than the specified deadline"
+_REFERENCE = re.compile(r"\$\$|\$\(([^)]*)\)")
+
+
+def _began(node: Node, now: float) -> float:
+    return now if node.started is None else node.started
+
+
+class Pod:
+    """A container or script template: one process."""
+
+    def __init__(self, run: Run, call: Call, filled: Filled) -> None:
+        self._run, self._call, self._filled = run, call, filled
+        self._why: str | None = None
+
+    def begin(self) -> None:
+        """Create the node and ask for the process, or go on waiting for one that runs already."""
+        node = self._run.nodes.get(self._call.name)
+        if node is None:
+            self._start()
+            return
+        self._watch(node)
+        self._call.seen(node)
+
+    def _start(self) -> None:
+        run, call = self._run, self._call
+        node = run.create(call, POD, Phase.RUNNING)
+        node.inputs = dict(self._filled.parameters)
+        call.linked(node)
+        if not run.allows(call.on_exit):
+            self._finish(node, Phase.FAILED, f"workflow shutdown with strategy: {run.shutdown}")
+            return
+        if self._is_late():
+            self._finish(node, Phase.FAILED, "Step exceeded its deadline")
+            return
+        try:
+            launch = launch_of(call.name, self._filled, wants_result=self._wants_result())
+            self._watch(node)
+        except TagError as error:
+            run.pods.pop(call.name, None)
+            self._finish(node, Phase.ERROR, str(error), error)
+            return
+        run.launches.append(launch)
+        call.seen(node)
+
+    def _is_late(self) -> bool:
+        deadline = self._run.deadline
+        late = deadline is not None and deadline - self._run.now < 1
+        return late and not self._call.on_exit
+
+    def _watch(self, node: Node) -> None:
+        self._run.pods[node.name] = lambda ended: self._ended(node, ended)
+        self._run.stoppers[node.name] = lambda: self._stop(node)
+        limits = [limit for limit in self._deadlines(node) if limit is not None]
+        if limits:
+            self._run.at(min(limits), lambda: self._overdue(node), urgent=True)
+
+    def _deadlines(self, node: Node) -> list[float | None]:
+        """The ends of its time: its own, the template's, the workflow's."""
+        body, began = self._filled.body, _began(node, self._run.now)
+        own = body.get("activeDeadlineSeconds")
+        timeout = body.get("timeout")
+        return [
+            None if own is None else began + whole(own),
+            None if not timeout else began + math.floor(seconds(timeout)),
+            None if self._call.on_exit else self._run.deadline,
+            self._call.until,
+        ]
+
+    def _overdue(self, node: Node) -> None:
+        if not node.ended and self._why is None:
+            self._why = _OVERDUE
+            self._run.kills.append(node.name)
+
+    def _stop(self, node: Node) -> None:
+        if not self._run.allows(self._call.on_exit) and self._why is None:
+            self._why = ""
+            self._run.kills.append(node.name)
+
+    def _wants_result(self) -> bool:
+        """Whether its printed result is referred to by the template around it."""
+        boundary = self._call.boundary
+        if boundary is None:
+            return False
+        return step_name(self._call.name) in boundary.template.result_names
+
+    def _ended(self, node: Node, ended: Ended) -> None:
+        node.outputs = _outputs(ended)
+        node.finished = ended.at
+        phase, message = self._verdict(ended)
+        self._run.export(self._filled, node.outputs)
+        self._finish(node, phase, message)
+
+    def _verdict(self, ended: Ended) -> tuple[Phase, str]:
+        if self._why:
+            return Phase.FAILED, self._why
+        if ended.exit_code is None:
+            return Phase.ERROR, ended.error or "the process could not be started"
+        if ended.exit_code != 0:
+            more = f": {ended.error}" if ended.error else ""
+            return Phase.FAILED, f"main: Error (exit code {ended.exit_code}){more}"
+        if self._why is not None:
+            return Phase.FAILED, f"workflow shutdown with strategy:  {self._run.shutdown}"
+        if ended.missing:
+            return Phase.ERROR, self._missing(ended.missing[0])
+        return (Phase.ERROR, ended.error) if ended.error else (Phase.SUCCEEDED, "")
+
+    def _missing(self, name: str) -> str:
+        outputs = self._filled.body.get("outputs") or {}
+        for parameter in outputs.get("parameters") or ():
+            if parameter["name"] == name:
+                path = (parameter.get("valueFrom") or {}).get("path", "")
+                return _NOT_THERE.format(verb="open", path=f"/outputs/parameters{path}")
+        paths = {a["name"]: a.get("path", "") for a in outputs.get("artifacts") or ()}
+        return _NOT_THERE.format(verb="stat", path=f"/outputs/artifacts{paths.get(name, '')}.tgz")
+
+    def _finish(
+        self, node: Node, phase: Phase, message: str, error: Exception | None = None
+    ) -> None:
+        self._run.pods.pop(node.name, None)
+        self._run.stoppers.pop(node.name, None)
+        self._run.end(node, phase, message)
+        self._run.later(lambda: self._call.ended(node, error))
+
+
+_NOT_THERE = "wait: Error (exit code 64): {verb} /var/run/argo{path}: no such file or directory"
+
+
+def step_name(node: str) -> str:
+    """The step's own name in a node's: `a` of `run[0].a(1:x)(0)`."""
+    end, depth = len(node), ""
+    while end:
+        character = node[end - 1]
+        if depth:
+            depth = "" if character == depth else depth
+        elif character in ")]":
+            depth = "(" if character == ")" else "["
+        else:
+            break
+        end -= 1
+    return node[:end].rpartition(".")[2]
+
+
+def _outputs(ended: Ended) -> dict[str, Any]:
+    outputs: dict[str, Any] = {}
+    if ended.result is not None:
+        outputs["result"] = ended.result
+    if ended.exit_code is not None:
+        outputs["exitCode"] = str(ended.exit_code)
+    if ended.parameters:
+        outputs["parameters"] = dict(ended.parameters)
+    if ended.artifacts:
+        outputs["artifacts"] = dict(ended.artifacts)
+    return outputs
+
+
+def launch_of(node: str, filled: Filled, *, wants_result: bool) -> Launch:
+    """The process that a filled-in container or script template asks for."""
+    body = filled.body
+    container = body.get("container") or body.get("script") or {}
+    env = environment(container.get("env") or ())
+    return Launch(
+        node=node,
+        template=filled.template.name,
+        command=tuple(with_references(value_text(c), env) for c in container.get("command") or ()),
+        args=tuple(with_references(value_text(a), env) for a in container.get("args") or ()),
+        source=body["script"].get("source") or None if "script" in body else None,
+        env=env,
+        working_dir=container.get("workingDir") or None,
+        inputs=tuple(_input(artifact) for artifact in filled.artifacts.values()),
+        output_parameters=_output_parameters(body),
+        output_artifacts=_output_artifacts(body),
+        wants_result=wants_result,
+    )
+
+
+def environment(declared: Any) -> dict[str, str]:
+    """Environment variables in their order; `$(NAME)` takes one that stands before."""
+    env: dict[str, str] = {}
+    for variable in declared:
+        env[variable["name"]] = with_references(value_text(variable.get("value", "")), env)
+    return env
+
+
+def with_references(text: str, env: Mapping[str, str]) -> str:
+    """Replace `$(NAME)` as Kubernetes does: `$$` is one `$`, an unknown name stays as written."""
+    if "$" not in text:
+        return text
+
+    def one(match: re.Match[str]) -> str:
+        if match[0] == "$$":
+            return "$"
+        return env.get(match[1], match[0])
+
+    return _REFERENCE.sub(one, text)
+
+
+def _input(artifact: Mapping[str, Any]) -> InputFile:
+    raw = artifact.get("raw")
+    return InputFile(
+        name=artifact["name"],
+        path=artifact.get("path", ""),
+        text=raw.get("data", "") if isinstance(raw, Mapping) else None,
+        source=artifact.get("key"),
+        mode=artifact.get("mode"),
+    )
+
+
+def _output_parameters(body: Mapping[str, Any]) -> tuple[OutputFile, ...]:
+    files = []
+    for parameter in (body.get("outputs") or {}).get("parameters") or ():
+        source = parameter.get("valueFrom") or {}
+        default = source.get("default")
+        if source.get("path"):
+            text = None if default is None else value_text(default)
+            files.append(OutputFile(name=parameter["name"], path=source["path"], default=text))
+    return tuple(files)
+
+
+def _output_artifacts(body: Mapping[str, Any]) -> tuple[OutputFile, ...]:
+    return tuple(
+        OutputFile(name=a["name"], path=a["path"], optional=bool(a.get("optional")))
+        for a in (body.get("outputs") or {}).get("artifacts") or ()
+        if a.get("path")
+    )
+
+
+class Suspend:
+    """A suspend template: it goes on after its duration, or when it is told to."""
+
+    def __init__(self, run: Run, call: Call, filled: Filled) -> None:
+        self._run, self._call, self._filled = run, call, filled
+
+    def begin(self) -> None:
+        """Create the node and wait."""
+        node = self._run.nodes.get(self._call.name)
+        if node is None:
+            node = self._run.create(self._call, SUSPEND, Phase.RUNNING)
+            node.inputs = dict(self._filled.parameters)
+            self._call.linked(node)
+        self._wait(node)
+
+    def _wait(self, node: Node) -> None:
+        run, began = self._run, _began(node, self._run.now)
+        if not run.allows(self._call.on_exit):
+            self._fail(node, f"Stopped with strategy '{run.shutdown}'")
+            return
+        run.suspended[node.name] = lambda supplied: self._resume(node, supplied)
+        run.stoppers[node.name] = lambda: self._stop(node)
+        if run.deadline is not None and not self._call.on_exit:
+            run.at(run.deadline, lambda: self._fail(node, "Step exceeded its deadline"))
+        try:
+            duration = self._filled.body["suspend"].get("duration") or ""
+            if duration:
+                run.at(began + seconds(duration), lambda: self._resume(node, {}))
+        except TagError as error:
+            self._finish(node, Phase.ERROR, str(error), error)
+            return
+        self._call.seen(node)
+
+    def _resume(self, node: Node, supplied: Mapping[str, str]) -> None:
+        if node.ended:
+            return
+        try:
+            parameters = self._supplied(supplied)
+        except TagError as error:
+            self._finish(node, Phase.ERROR, str(error), error)
+            return
+        if parameters:
+            node.outputs["parameters"] = parameters
+        self._run.export(self._filled, node.outputs)
+        self._finish(node, Phase.SUCCEEDED, "")
+
+    def _supplied(self, supplied: Mapping[str, str]) -> dict[str, str]:
+        inputs = self._filled.template.inputs.get("parameters") or ()
+        defaults = {p["name"]: p.get("default") for p in inputs}
+        parameters: dict[str, str] = {}
+        for parameter in (self._filled.body.get("outputs") or {}).get("parameters") or ():
+            name, source = parameter["name"], parameter.get("valueFrom") or {}
+            if "supplied" not in source:
+                continue
+            default = source.get("default", defaults.get(name))
+            if name not in supplied and default is None:
+                raise TagError(
+                    f"raw output parameter '{name}' has not been set and does not have a default "
+                    "value"
+                )
+            parameters[name] = supplied[name] if name in supplied else value_text(default)
+        return parameters
+
+    def _stop(self, node: Node) -> None:
+        if not self._run.allows(self._call.on_exit):
+            self._fail(node, f"Stopped with strategy '{self._run.shutdown}'")
+
+    def _fail(self, node: Node, message: str) -> None:
+        if not node.ended:
+            self._finish(node, Phase.FAILED, message)
+
+    def _finish(
+        self, node: Node, phase: Phase, message: str, error: Exception | None = None
+    ) -> None:
+        self._run.suspended.pop(node.name, None)
+        self._run.stoppers.pop(node.name, None)
+        self._run.end(node, phase, message)
+        self._run.later(lambda: self._call.ended(node, error))

@@ -1,0 +1,368 @@
+"""One step as a process of this machine: how it is started, and what is left of it afterwards."""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import hashlib
+import os
+import re
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from couler_jobs.backends.local import files, memory, private
+from couler_jobs.backends.local.files import FileProblem
+from couler_jobs.backends.local.home import RunFolder, full_disk
+from couler_jobs.backends.local.kernel import NO_ROOM
+from couler_jobs.backends.local.private import Views
+from couler_jobs.backends.local.values import Ended, Launch
+
+MARK = "COULER_JOBS_STEP"
+"""The variable that tells whose a process is: `<uid of the run>/<name of the step's folder>`."""
+
+RESULT_LIMIT = 256 * 1024
+"""Bytes of standard output that make the result: the last ones, as in Argo."""
+
+NOT_RUNNABLE = 64
+"""The exit code that Argo gives a command that cannot be run."""
+
+LOG_LIMIT = 256 * 1024 * 1024
+"""Bytes of one step's log: of a longer one the first and the last are kept."""
+
+LOG_END = 1024 * 1024
+"""Bytes of a log that was too long which are kept of its end."""
+
+_CUT = b"\n[couler-jobs] here the log was longer than it may be: lines are missing\n"
+_FULL_BELOW = 64 * 1024  # bytes free on a disk that is as good as full
+
+_KEPT = ("PATH", "HOME", "LANG", "TZ", "USER", "LOGNAME", "SHELL", "TMPDIR")
+_LOG_FLAGS = os.O_RDWR | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC
+
+
+class NotNow(Exception):  # noqa: N818  not an error: the supervisor tries again
+    """The machine has no room for another process at this moment."""
+
+
+class NeverRan(Exception):  # noqa: N818  becomes an `Ended`
+    """The step could not be started; the text is a sentence, `exit_code` what Argo says then."""
+
+    def __init__(self, message: str, exit_code: int | None = None) -> None:
+        self.exit_code = exit_code
+        super().__init__(message)
+
+
+@dataclass(frozen=True, slots=True)
+class StepFolder:
+    """Where one step's things lie."""
+
+    run: RunFolder
+    name: str
+
+    @property
+    def root(self) -> Path:
+        """Exists from the moment that the step is about to be started."""
+        return self.run.steps / self.name
+
+    @property
+    def log(self) -> Path:
+        """Everything that it printed."""
+        return self.root / "log"
+
+    @property
+    def work(self) -> Path:
+        """The working folder of a step that names none."""
+        return self.root / "work"
+
+
+def step_folder(run: RunFolder, node: str) -> StepFolder:
+    """The folder of a node: readable, and another one for every node name."""
+    digest = hashlib.blake2b(node.encode(), digest_size=8).hexdigest()
+    readable = re.sub(r"[^A-Za-z0-9]+", "-", node).strip("-")[-40:]
+    return StepFolder(run, f"{readable}-{digest}")
+
+
+def clean_environment(environ: Mapping[str, str]) -> dict[str, str]:
+    """What a step inherits: no token of this user's session, and this interpreter first on PATH."""
+    kept = {k: v for k, v in environ.items() if k in _KEPT or k.startswith("LC_")}
+    kept["PATH"] = os.pathsep.join([os.path.dirname(sys.executable), kept.get("PATH", os.defpath)])
+    return kept
+
+
+@dataclass(slots=True)
+class Step:
+    """A step whose process runs, or has just ended."""
+
+    launch: Launch
+    folder: StepFolder
+    process: subprocess.Popen[bytes]
+    pidfd: int
+    log: int  #: where its output goes
+    views: Views
+    tail: bytearray = field(default_factory=bytearray)
+    kill_at: float | None = None  #: when SIGTERM has had its time
+    asked: bool = False  #: whether it was told to end
+    kills: int = field(default_factory=memory.kills)  #: of the machine, before it ran
+
+    @property
+    def stdout(self) -> int | None:
+        """The pipe to read, where the result is wanted."""
+        return None if self.process.stdout is None else self.process.stdout.fileno()
+
+    def ask_to_end(self, now: float) -> None:
+        """SIGTERM to all of it; SIGKILL is due after the grace. Asking twice changes nothing."""
+        if not self.asked:
+            self.asked, self.kill_at = True, now + self.launch.grace
+            self._signal(signal.SIGTERM)
+
+    def end_now(self) -> None:
+        """SIGKILL to all of it."""
+        self.kill_at = None
+        self._signal(signal.SIGKILL)
+
+    def _signal(self, number: signal.Signals) -> None:
+        # its process is not waited for yet, so the group's number is still its own
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(self.process.pid, number)
+
+    def read(self) -> bool:
+        """Take what waits in the pipe: to the log, and to the result. False at its end."""
+        assert self.process.stdout is not None  # noqa: S101
+        try:
+            block = os.read(self.process.stdout.fileno(), 65536)
+        except BlockingIOError:
+            return False
+        self.tail += block
+        if len(self.tail) > 4 * RESULT_LIMIT:
+            del self.tail[: -RESULT_LIMIT - 1]
+        with contextlib.suppress(OSError):  # a full disk costs the log, not the step
+            _write_all(self.log, block)
+        return bool(block)
+
+    def finish(self) -> Ended:
+        """Wait for the process, which has ended, and collect what it left."""
+        self.end_now()
+        code = self.process.wait()
+        code = 128 - code if code < 0 else code
+        why = self._why(code)
+        if self.process.stdout is not None:
+            while self.read():
+                pass
+            self.process.stdout.close()
+        result = self._result() if self.launch.wants_result else None
+        try:
+            return self._collect(code, result, why)
+        finally:
+            self._tidy()
+
+    def _result(self) -> str:
+        last = bytes(self.tail[-RESULT_LIMIT - 1 :]).removesuffix(b"\n")
+        return last[-RESULT_LIMIT:].decode("utf-8", "replace")
+
+    def _why(self, code: int) -> str:
+        """What can be told of an end that the step itself may not have been able to explain."""
+        if code == 128 + signal.SIGKILL and not self.asked:
+            return memory.sentence(self.kills)
+        if code != 0 and _is_full(self.folder.root):
+            return full_disk(self.folder.log)
+        return ""
+
+    def cut_log(self, limit: int = LOG_LIMIT) -> None:
+        """Take the middle out of a log that has grown beyond the limit."""
+        with contextlib.suppress(OSError):
+            size = os.fstat(self.log).st_size
+            if size > limit:
+                kept = min(LOG_END, limit // 2)
+                end = os.pread(self.log, kept, size - kept)
+                os.ftruncate(self.log, limit - kept - len(_CUT))
+                _write_all(self.log, _CUT + end)
+
+    def _collect(self, code: int, result: str | None, why: str) -> Ended:
+        node, at = self.launch.node, time.time()
+        artifacts, folder = self.folder.run.artifacts, self.folder.name
+        try:
+            found = files.collect(self.launch, artifacts, folder, self.views.locate)
+        except FileProblem as problem:
+            return Ended(node=node, at=at, exit_code=code, error=str(problem), result=result)
+        return Ended(
+            node=node,
+            at=at,
+            exit_code=code,
+            error=why,
+            result=result,
+            parameters=found.parameters,
+            artifacts=found.artifacts,
+            missing=tuple(found.missing),
+        )
+
+    def _tidy(self) -> None:
+        self.cut_log()
+        for lost in self.views.leave():
+            with contextlib.suppress(OSError):
+                _write_all(self.log, f"[couler-jobs] could not be kept: {lost}\n".encode())
+        os.close(self.log)
+        os.close(self.pidfd)
+
+
+def start(launch: Launch, folder: StepFolder, mark: str, environ: Mapping[str, str]) -> Step:
+    """Start a step's process. `NotNow` if the machine is out of room, `NeverRan` if it cannot be.
+
+    `environ` is what it inherits (`clean_environment`); the manifest's variables come on top.
+    """
+    try:
+        cwd, views = _prepare(launch, folder)
+        environment = {**environ, **launch.env, MARK: mark}
+        command = _command(launch, folder, environment, cwd)
+        log = os.open(folder.log, _LOG_FLAGS, 0o600)
+    except FileProblem as problem:
+        raise NeverRan(str(problem)) from problem
+    except OSError as error:
+        raise _explained(error, folder) from error
+    try:
+        process = _spawn(launch, command, environment, cwd, views, log)
+        return Step(launch, folder, process, os.pidfd_open(process.pid), log, views)
+    except BaseException:
+        os.close(log)
+        views.leave()
+        raise
+
+
+def _prepare(launch: Launch, folder: StepFolder) -> tuple[Path, Views]:
+    if folder.root.exists():  # an attempt for which there was no room
+        shutil.rmtree(folder.root)
+    folder.root.mkdir(parents=True)
+    folder.work.mkdir()
+    cwd = _working_folder(launch, folder)
+    views = _views(launch, folder, cwd)
+    files.lay(launch.inputs, folder.run.artifacts, views.locate)
+    views.furnish()
+    return cwd, views
+
+
+def _working_folder(launch: Launch, folder: StepFolder) -> Path:
+    if not launch.working_dir:
+        return folder.work
+    cwd = folder.work / launch.working_dir
+    try:
+        cwd.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise FileProblem(
+            f"The working folder {cwd} could not be made: {error.strerror or error}."
+        ) from error
+    return cwd
+
+
+def declared_paths(launch: Launch) -> list[Path]:
+    """Every path that a step has declared as an input's or an output's."""
+    outputs = (*launch.output_parameters, *launch.output_artifacts)
+    return [*(Path(file.path) for file in launch.inputs), *(Path(file.path) for file in outputs)]
+
+
+def _views(launch: Launch, folder: StepFolder, cwd: Path) -> Views:
+    paths = declared_paths(launch)
+    inside = {path: cwd / path for path in paths if not path.is_absolute()}
+    outside = [path for path in paths if path.is_absolute()]
+    views = Views()
+    if outside and private.possible():
+        views = private.plan(outside, folder.root / "private", [folder.root])
+    views.places.update(inside)
+    return views
+
+
+def _command(
+    launch: Launch, folder: StepFolder, environment: Mapping[str, str], cwd: Path
+) -> list[str]:
+    program, *rest = launch.command
+    command = [_find(program, environment, cwd), *rest, *launch.args]
+    if launch.source is not None:
+        script = folder.root / "script"
+        script.write_bytes(launch.source.encode("utf-8", "surrogateescape"))
+        script.chmod(0o700)
+        command.append(str(script))
+    return command
+
+
+def _find(program: str, environment: Mapping[str, str], cwd: Path) -> str:
+    if "/" in program:
+        if not (cwd / program).exists():
+            raise NeverRan(_unfound(program, f"stat {program}: no such file or directory"), 64)
+        return program
+    found = shutil.which(program, path=environment.get("PATH", os.defpath))
+    if found is None:
+        raise NeverRan(_unfound(program, "executable file not found in $PATH"), NOT_RUNNABLE)
+    return program
+
+
+def _unfound(program: str, why: str) -> str:
+    """Argo's own sentence."""
+    return f'failed to find name in PATH: exec: "{program}": {why}'
+
+
+def _spawn(
+    launch: Launch,
+    command: list[str],
+    environment: Mapping[str, str],
+    cwd: Path,
+    views: Views,
+    log: int,
+) -> subprocess.Popen[bytes]:
+    def see_its_own() -> None:
+        views.enter()
+        os.chdir(cwd)  # as it looks from here
+
+    try:
+        process = subprocess.Popen(
+            command,
+            env=dict(environment),
+            cwd=cwd,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE if launch.wants_result else log,
+            stderr=log,
+            bufsize=0,
+            start_new_session=True,
+            # without it the kernel need not copy the supervisor; with it is safe: one thread
+            preexec_fn=see_its_own if views.views else None,
+        )
+    except (OSError, ValueError, subprocess.SubprocessError) as error:
+        raise _refused(error, command) from error
+    if process.stdout is not None:
+        os.set_blocking(process.stdout.fileno(), False)
+    return process
+
+
+def _refused(error: Exception, command: list[str]) -> Exception:
+    if isinstance(error, OSError) and error.errno in NO_ROOM:
+        return NotNow(f"{error.strerror}")
+    if isinstance(error, OSError) and error.errno == errno.E2BIG:
+        return NeverRan(
+            "Its command, arguments and environment are longer than this machine takes."
+        )
+    if isinstance(error, OSError):
+        return NeverRan(f"fork/exec {command[0]}: {str(error.strerror).lower()}", NOT_RUNNABLE)
+    return NeverRan(f"The step could not be started: {error}.")
+
+
+def _explained(error: OSError, folder: StepFolder) -> Exception:
+    if error.errno in NO_ROOM:
+        return NotNow(f"{error.strerror}")
+    if error.errno in (errno.ENOSPC, errno.EDQUOT):
+        return NeverRan(f"The step was not started. {full_disk(folder.root)}")
+    return NeverRan(f"The step was not started: {error.strerror or error} ({error.filename}).")
+
+
+def _is_full(folder: Path) -> bool:
+    try:
+        return shutil.disk_usage(folder).free < _FULL_BELOW
+    except OSError:
+        return False
+
+
+def _write_all(descriptor: int, block: bytes) -> None:
+    view = memoryview(block)
+    while view:
+        view = view[os.write(descriptor, view) :]

@@ -1,0 +1,299 @@
+"""What the local engine can run: a manifest with a field that is not known here is refused.
+
+`RUNS` is the tree of fields that mean something on one machine; `IGNORED` ones describe a pod
+(image, resources, node, security ...) and change nothing here; anything else is refused by its
+path, so that nothing is ever half-run.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from couler_jobs.errors import Rejected
+from couler_jobs.spec.status import Manifest
+
+
+class _Kind:
+    """A leaf of the tree: the types that a value may have, in words."""
+
+    def __init__(self, words: str, *types: type) -> None:
+        self.words, self.types = words, types
+
+    def fits(self, value: Any) -> bool:
+        return isinstance(value, self.types) and (not isinstance(value, bool) or bool in self.types)
+
+
+_TEXT = _Kind("a text", str)
+_WORD = _Kind("a text, a number, true or false", str, int, float, bool)
+_WHOLE = _Kind("a whole number", int)
+_WHOLE_OR_TEXT = _Kind("a whole number, or a text of one", int, str)
+_FLAG = _Kind("true or false", bool)
+_ANY = _Kind("anything", object, bool)
+_TEXTS = [_TEXT]
+_IGNORED = _ANY
+
+
+class _Named(dict[str, Any]):
+    """A map whose keys are names that the user chose."""
+
+
+_POD: dict[str, Any] = dict.fromkeys(
+    (
+        "affinity",
+        "automountServiceAccountToken",
+        "dnsConfig",
+        "dnsPolicy",
+        "executor",
+        "hostAliases",
+        "hostNetwork",
+        "imagePullSecrets",
+        "metrics",
+        "nodeSelector",
+        "podPriorityClassName",
+        "podResources",
+        "podSpecPatch",
+        "resourceClaims",
+        "schedulerName",
+        "securityContext",
+        "serviceAccountName",
+        "tolerations",
+    ),
+    _IGNORED,
+)
+_VOLUME: dict[str, Any] = dict.fromkeys(
+    ("name", "emptyDir", "persistentVolumeClaim", "hostPath", "ephemeral", "nfs", "csi"), _IGNORED
+)
+_INPUT_ARTIFACT: dict[str, Any] = {
+    "name": _TEXT,
+    "path": _TEXT,
+    "mode": _WHOLE,
+    "recurseMode": _FLAG,
+    "optional": _FLAG,
+    "raw": {"data": _TEXT},
+    "archive": _IGNORED,
+}
+_ARGUMENT_ARTIFACT = {
+    "name": _TEXT,
+    "from": _TEXT,
+    "fromExpression": _TEXT,
+    "subPath": _TEXT,
+    "optional": _FLAG,
+    "raw": {"data": _TEXT},
+}
+_ARGUMENTS: dict[str, Any] = {
+    "parameters": [
+        {
+            "name": _TEXT,
+            "value": _WORD,
+            "default": _WORD,
+            "enum": [_WORD],
+            "description": _TEXT,
+            "globalName": _TEXT,
+        }
+    ],
+    "artifacts": [_ARGUMENT_ARTIFACT],
+}
+_OUTPUTS: dict[str, Any] = {
+    "parameters": [
+        {
+            "name": _TEXT,
+            "value": _WORD,
+            "description": _TEXT,
+            "globalName": _TEXT,
+            "valueFrom": {
+                "path": _TEXT,
+                "default": _WORD,
+                "parameter": _TEXT,
+                "expression": _TEXT,
+                "supplied": _IGNORED,
+            },
+        }
+    ],
+    "artifacts": [
+        {**_ARGUMENT_ARTIFACT, **_INPUT_ARTIFACT, "globalName": _TEXT, "artifactGC": _IGNORED}
+    ],
+}
+_CONTAINER: dict[str, Any] = {
+    "command": _TEXTS,
+    "args": _TEXTS,
+    "env": [{"name": _TEXT, "value": _TEXT}],
+    "workingDir": _TEXT,
+    "name": _TEXT,
+    **dict.fromkeys(
+        (
+            "image",
+            "imagePullPolicy",
+            "lifecycle",
+            "livenessProbe",
+            "ports",
+            "readinessProbe",
+            "resources",
+            "securityContext",
+            "startupProbe",
+            "stdin",
+            "stdinOnce",
+            "terminationMessagePath",
+            "terminationMessagePolicy",
+            "tty",
+            "volumeDevices",
+            "volumeMounts",
+        ),
+        _IGNORED,
+    ),
+}
+_HOOKS = _Named(any={"template": _TEXT, "arguments": _ARGUMENTS, "expression": _TEXT})
+_STEP: dict[str, Any] = {
+    "name": _TEXT,
+    "template": _TEXT,
+    "arguments": _ARGUMENTS,
+    "when": _TEXT,
+    "withItems": [_ANY],
+    "withParam": _TEXT,
+    "withSequence": {
+        "count": _WHOLE_OR_TEXT,
+        "start": _WHOLE_OR_TEXT,
+        "end": _WHOLE_OR_TEXT,
+        "format": _TEXT,
+    },
+    "continueOn": {"error": _FLAG, "failed": _FLAG},
+    "onExit": _TEXT,
+    "hooks": _HOOKS,
+}
+_RETRY = {
+    "limit": _WHOLE_OR_TEXT,
+    "retryPolicy": _TEXT,
+    "expression": _TEXT,
+    "affinity": _IGNORED,
+    "backoff": {
+        "duration": _TEXT,
+        "factor": _WHOLE_OR_TEXT,
+        "maxDuration": _TEXT,
+        "cap": _TEXT,
+    },
+}
+_TEMPLATE: dict[str, Any] = {
+    **_POD,
+    "name": _TEXT,
+    "inputs": {
+        "parameters": _ARGUMENTS["parameters"],
+        "artifacts": [_INPUT_ARTIFACT],
+    },
+    "outputs": _OUTPUTS,
+    "container": _CONTAINER,
+    "script": {**_CONTAINER, "source": _TEXT},
+    "steps": [[_STEP]],
+    "dag": {
+        "target": _TEXT,
+        "failFast": _FLAG,
+        "tasks": [{**_STEP, "depends": _TEXT, "dependencies": _TEXTS}],
+    },
+    "suspend": {"duration": _TEXT},
+    "retryStrategy": _RETRY,
+    "activeDeadlineSeconds": _WHOLE_OR_TEXT,
+    "timeout": _TEXT,
+    "pendingTimeout": _TEXT,
+    "parallelism": _WHOLE,
+    "failFast": _FLAG,
+    "volumes": [_VOLUME],
+    **dict.fromkeys(
+        ("annotations", "archiveLocation", "memoize", "metadata", "priority", "priorityClassName"),
+        _IGNORED,
+    ),
+}
+_TASK: dict[str, Any] = _TEMPLATE["dag"]["tasks"][0]
+_STEP["inline"] = _TASK["inline"] = _TEMPLATE
+_SPEC: dict[str, Any] = {
+    **_POD,
+    "entrypoint": _TEXT,
+    "templates": [_TEMPLATE],
+    "templateDefaults": _TEMPLATE,
+    "arguments": _ARGUMENTS,
+    "onExit": _TEXT,
+    "hooks": _HOOKS,
+    "parallelism": _WHOLE,
+    "suspend": _FLAG,
+    "activeDeadlineSeconds": _WHOLE,
+    "retryStrategy": _RETRY,
+    "priority": _WHOLE,
+    "volumes": [_VOLUME],
+    **dict.fromkeys(
+        (
+            "archiveLogs",
+            "artifactGC",
+            "artifactRepositoryRef",
+            "podDisruptionBudget",
+            "podGC",
+            "podMetadata",
+            "ttlStrategy",
+            "volumeClaimGC",
+            "volumeClaimTemplates",
+            "workflowMetadata",
+        ),
+        _IGNORED,
+    ),
+}
+RUNS: dict[str, Any] = {
+    "apiVersion": _TEXT,
+    "kind": _TEXT,
+    "metadata": _IGNORED,
+    "status": _IGNORED,
+    "spec": _SPEC,
+}
+
+
+def refuse_unsupported(manifest: Manifest) -> None:
+    """Raise `Rejected` with one sentence that lists every path that cannot run on this machine."""
+    kind = manifest.get("kind", "Workflow")
+    if kind != "Workflow":
+        raise Rejected(f"The local engine runs Workflows; this manifest is a {kind}.")
+    wrong = list(dict.fromkeys(_problems(dict(manifest), RUNS, "")))
+    if wrong:
+        raise Rejected(
+            f"The local engine cannot run this manifest because of {', '.join(wrong)}. "
+            "Leave that out, or run it on Argo."
+        )
+
+
+def _problems(value: Any, known: Any, path: str) -> Iterator[str]:
+    if value is None:
+        return
+    if isinstance(known, _Kind):
+        if not known.fits(value):
+            yield f"{path} (it has to be {known.words})"
+    elif isinstance(known, list):
+        yield from _list_problems(value, known[0], path)
+    elif not isinstance(value, Mapping):
+        yield f"{path} (it has to be a map)"
+    elif isinstance(known, _Named):
+        for name in value:
+            yield from _problems(value[name], known["any"], f"{path}.{name}")
+    else:
+        yield from _map_problems(value, known, path)
+
+
+def _list_problems(value: Any, known: Any, path: str) -> Iterator[str]:
+    if not isinstance(value, list | tuple):
+        yield f"{path} (it has to be a list)"
+        return
+    for place, item in enumerate(value):
+        if item is None and known is not _ANY:
+            yield f"{path}[{place}] (it is empty)"
+        yield from _problems(item, known, f"{path}[{place}]")
+
+
+def _map_problems(value: Mapping[str, Any], known: Mapping[str, Any], path: str) -> Iterator[str]:
+    for name, part in value.items():
+        where = f"{path}.{name}" if path else str(name)
+        if name in known:
+            yield from _problems(part, known[name], where)
+        elif part not in (None, False, [], {}, ""):
+            yield where
+    if (known is _TEMPLATE["container"] or known is _TEMPLATE["script"]) and _no_command(
+        value, path
+    ):
+        yield f"{path}.command (it is missing, and no image is run here that could bring one)"
+
+
+def _no_command(container: Mapping[str, Any], path: str) -> bool:
+    return not container.get("command") and not path.startswith("spec.templateDefaults")

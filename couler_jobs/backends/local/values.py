@@ -1,0 +1,107 @@
+"""What the engine (pure) and the supervisor (processes) say to each other.
+
+The engine answers a `Decision`; the supervisor carries it out and reports `Ended` steps.
+All times are seconds since the epoch (float), handed in by the supervisor: the engine has no clock.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+from couler_jobs.spec.status import NodeInfo, Phase
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OutputFile:
+    """A file that the step is to leave: an output parameter or artifact."""
+
+    name: str
+    path: str
+    default: str | None = None  #: the value when the file is missing (parameters only)
+    optional: bool = False  #: whether a missing file is no error (artifacts only)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class InputFile:
+    """A file (or folder) to lay before the step starts: an input artifact."""
+
+    name: str
+    path: str
+    text: str | None = None  #: a raw artifact's content
+    source: str | None = None  #: the key of an earlier step's stored artifact (`Ended.artifacts`)
+    mode: int | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Launch:
+    """One host process to start for a node; every `{{tag}}` in it is already replaced."""
+
+    node: str  #: node name
+    template: str
+    command: tuple[str, ...]
+    args: tuple[str, ...] = ()
+    source: str | None = None  #: a script's text: written to a file whose path follows the command
+    env: Mapping[str, str] = field(default_factory=dict)
+    working_dir: str | None = None
+    inputs: tuple[InputFile, ...] = ()
+    output_parameters: tuple[OutputFile, ...] = ()
+    output_artifacts: tuple[OutputFile, ...] = ()
+    wants_result: bool = False  #: whether stdout is to be reported as `Ended.result`
+    grace: float = 30.0  #: seconds between SIGTERM and SIGKILL
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Ended:
+    """What became of a launched process.
+
+    `exit_code` is the process's own, 128 + the signal's number when a signal ended it, and None
+    when it never ran, with `error` saying why. `parameters` holds each declared output parameter's
+    text, `missing` the names of those files that were not there and had no default.
+    """
+
+    node: str
+    at: float
+    exit_code: int | None
+    error: str = ""
+    result: str | None = None
+    parameters: Mapping[str, str] = field(default_factory=dict)
+    artifacts: Mapping[str, Any] = field(default_factory=dict)
+    missing: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Request:
+    """Something a user asked of a run that is under way."""
+
+    action: Literal["stop", "terminate", "suspend", "resume"]
+    at: float
+    node: str | None = None  #: resume only: one suspend node's name
+    parameters: Mapping[str, str] = field(default_factory=dict)  #: resume only: supplied outputs
+
+
+Event = Ended | Request
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Decision:
+    """What the supervisor has to do now, and how the workflow stands.
+
+    `changed` are the nodes to store (one transaction, before anything of `launch` starts); `kill`
+    the node names whose processes are to end (SIGTERM, then SIGKILL after the grace);
+    `wake_at` is when to ask again even if nothing happened.
+    """
+
+    changed: tuple[NodeInfo, ...] = ()
+    launch: tuple[Launch, ...] = ()
+    kill: tuple[str, ...] = ()
+    wake_at: float | None = None
+    phase: Phase = Phase.RUNNING
+    message: str = ""
+    outputs: Mapping[str, str] = field(default_factory=dict)  #: `globalName` parameters
+
+    @property
+    def ended(self) -> bool:
+        """Whether the workflow has ended and nothing is left to do."""
+        return self.phase.ended
