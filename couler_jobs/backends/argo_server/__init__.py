@@ -1,0 +1,1 @@
+"""Argo Workflows through Argo Server: `api` (what is said), `transport` (how), `client` (why)."""
