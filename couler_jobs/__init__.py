@@ -1,0 +1,93 @@
+"""Workflows as Python step functions, run on this machine or on Argo Workflows."""
+
+from __future__ import annotations
+
+from couler_jobs._version import __version__
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from couler_jobs.build import compile as compile
+    from couler_jobs.compiler.lint import lint as lint
+    from couler_jobs.compiler.yaml import to_yaml as to_yaml
+    from couler_jobs.dsl.control import and_ as and_
+    from couler_jobs.dsl.control import either as either
+    from couler_jobs.dsl.control import map as map
+    from couler_jobs.dsl.control import not_ as not_
+    from couler_jobs.dsl.control import or_ as or_
+    from couler_jobs.dsl.control import otherwise as otherwise
+    from couler_jobs.dsl.control import when as when
+    from couler_jobs.dsl.control import workflow_failures as workflow_failures
+    from couler_jobs.dsl.control import workflow_name as workflow_name
+    from couler_jobs.dsl.control import workflow_status as workflow_status
+    from couler_jobs.dsl.control import workflow_uid as workflow_uid
+    from couler_jobs.dsl.here import run_here as run_here
+    from couler_jobs.dsl.notebook import notebook as notebook
+    from couler_jobs.dsl.steps import step as step
+    from couler_jobs.dsl.steps import workflow as workflow
+    from couler_jobs.errors import CoulerJobsError as CoulerJobsError
+    from couler_jobs.runs.run import Run as Run
+    from couler_jobs.runs.schedule import Schedule as Schedule
+    from couler_jobs.scheduling import schedule as schedule
+    from couler_jobs.spec.wire import json_text as json_text
+    from couler_jobs.submission import submit as submit
+
+_MODULES = {
+    "build": ("compile",),
+    "compiler.lint": ("lint",),
+    "compiler.yaml": ("to_yaml",),
+    "dsl.control": (
+        "and_",
+        "either",
+        "map",
+        "not_",
+        "or_",
+        "otherwise",
+        "when",
+        "workflow_failures",
+        "workflow_name",
+        "workflow_status",
+        "workflow_uid",
+    ),
+    "dsl.here": ("run_here",),
+    "dsl.notebook": ("notebook",),
+    "dsl.steps": ("step", "workflow"),
+    "errors": (
+        "AlreadyExists",
+        "BackendError",
+        "CompileError",
+        "ConfigError",
+        "CoulerJobsError",
+        "DeclarationError",
+        "Forbidden",
+        "LintError",
+        "NotFound",
+        "Rejected",
+        "Unauthorized",
+        "Unavailable",
+        "WaitTimeout",
+        "WorkflowFailed",
+    ),
+    "runs.run": ("Run",),
+    "runs.schedule": ("Schedule",),
+    "spec.wire": ("json_text",),
+    "scheduling": ("schedule",),
+    "submission": ("submit",),
+}
+_HOMES = {name: module for module, names in _MODULES.items() for name in names}
+
+__all__ = ["__version__", *sorted(_HOMES)]
+
+
+def __getattr__(name: str) -> object:
+    """A public name, from its module, which is imported now."""
+    if name not in _HOMES:
+        raise AttributeError(f"module 'couler_jobs' has no attribute {name!r}")
+    from importlib import import_module
+
+    value = getattr(import_module(f"couler_jobs.{_HOMES[name]}"), name)
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)

@@ -1,0 +1,58 @@
+"""What a user has in hand -> a manifest: the one place that knows both `dsl` and `compiler`."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+from couler_jobs.errors import DeclarationError
+
+if TYPE_CHECKING:
+    from couler_jobs.spec.model import Workflow as Model
+
+
+def compile(what: Any = None, /, target: str = "4.1", **parameters: Any) -> dict[str, Any]:
+    """The manifest of `what`, a plain dict, for Argo `target`.
+
+    It is a CronWorkflow where the workflow has a schedule, else a Workflow.
+    `what` is a `@workflow` function, a `spec.model.Workflow`, a manifest (answered as a copy with
+    the parameters set), or nothing: then what `couler_jobs.argo` recorded, which is forgotten.
+    `parameters` are values of the workflow's parameters, anything that JSON can say. Raises
+    `DeclarationError` or `CompileError`. The same program gives the same bytes everywhere.
+    """
+    from couler_jobs.dsl.recorder import take_recorded
+    from couler_jobs.dsl.steps import Workflow
+    from couler_jobs.spec import model
+
+    if what is None:
+        what = take_recorded()
+    if isinstance(what, Workflow):
+        return _manifest(what.declare(**parameters), target)
+    if isinstance(what, model.Workflow):
+        return _with_parameters(_manifest(what, target), parameters)
+    if isinstance(what, Mapping):
+        return _with_parameters(dict(what), parameters)
+    raise DeclarationError(
+        f"{what!r} cannot be compiled: hand in a @cj.workflow function, a manifest (a dict), or "
+        "nothing after recording with couler_jobs.argo."
+    )
+
+
+def _manifest(workflow: Model, target: str) -> dict[str, Any]:
+    from couler_jobs.compiler.compile import manifest
+    from couler_jobs.compiler.cron import CronOptions, cron_manifest
+
+    found = manifest(workflow, target)
+    if workflow.schedule is None:
+        return found
+    options = CronOptions(timezone=workflow.schedule.timezone)
+    return cron_manifest(found, workflow.schedule.lines, target=target, options=options)
+
+
+def _with_parameters(found: dict[str, Any], values: Mapping[str, Any]) -> dict[str, Any]:
+    """The manifest with the values as its arguments; its own parts are not changed."""
+    from copy import deepcopy
+
+    from couler_jobs.manifests import filled
+
+    return filled(deepcopy(found), values) if values else found

@@ -1,0 +1,168 @@
+"""What may be handed to `submit`, read into a manifest.
+
+A declared workflow, nothing (what Couler's names have recorded), a manifest, or a path:
+`flow.py`, `flow.py:nightly`, `flow.yaml`, `flow.json`, `-` (a manifest on standard input),
+`report.ipynb`.
+"""
+
+from __future__ import annotations
+
+import contextvars
+import copy
+import os
+import sys
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, suppress
+from importlib.abc import Loader
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+from couler_jobs.errors import CoulerJobsError, DeclarationError
+from couler_jobs.manifests import Manifest, filled, is_manifest_file, read_manifest
+from couler_jobs.notebooks import NotebookOptions, notebook_manifest
+
+SUFFIXES = (".py", ".yaml", ".yml", ".json", ".ipynb")
+
+
+def read(what: object, target: str, parameters: Mapping[str, Any] | None = None) -> Manifest:
+    """The manifest of `what`, for an Argo version such as "4.1", with the parameters' values.
+
+    It is the caller's own: changing it changes nothing else. Raises DeclarationError for what
+    cannot be read and for a parameter that it does not have, CompileError for what cannot be
+    compiled.
+    """
+    values = parameters or {}
+    if isinstance(what, str | os.PathLike):
+        return _read_path(os.fspath(what), target, values)
+    own = copy.deepcopy(dict(what)) if isinstance(what, Mapping) else what
+    return _compiled(own, target, values)
+
+
+def _read_path(text: str, target: str, values: Mapping[str, Any]) -> Manifest:
+    path, name = _split(text)
+    if is_manifest_file(text):
+        return filled(read_manifest(path), values)
+    if path.suffix == ".py":
+        return _from_program(path, name, target, values)
+    if path.suffix == ".ipynb":
+        return notebook_manifest(path, NotebookOptions(parameters=values))
+    raise DeclarationError(
+        f"{text!r} cannot be read as a workflow: give a file that ends in "
+        f"{', '.join(SUFFIXES)}, or - for a manifest on standard input."
+    )
+
+
+def _split(text: str) -> tuple[Path, str]:
+    """`flow.py:nightly` is the name `nightly` in `flow.py`; any other text is a path."""
+    before, colon, name = text.rpartition(":")
+    if colon and before.endswith(".py") and name.isidentifier():
+        return Path(before), name
+    return Path(text), ""
+
+
+# --- programs
+
+
+def _from_program(path: Path, name: str, target: str, values: Mapping[str, Any]) -> Manifest:
+    """What the program declares, compiled. Its recording leaves the caller's own untouched."""
+    from couler_jobs.dsl.recorder import take_recorded
+
+    def inside() -> Manifest:
+        with suppress(DeclarationError):
+            take_recorded()  # in this copy of the context alone
+        with program(path) as module:
+            return _compiled(_declared_in(module, name, path), target, values)
+
+    return contextvars.copy_context().run(inside)
+
+
+@contextmanager
+def program(path: Path) -> Iterator[ModuleType]:
+    """A Python file, run as a module; `if __name__ == "__main__"` does not hold in it.
+
+    Inside the block it is in `sys.modules`, and files beside it can be imported.
+    Raises DeclarationError, with the line, for an error in it.
+    """
+    from importlib.util import module_from_spec, spec_from_file_location
+
+    if not path.is_file():
+        raise DeclarationError(f"{path} cannot be read: there is no such file.")
+    # A module of that name that is there already is somebody else's.
+    name = path.stem if path.stem not in sys.modules else f"_program_{path.stem}"
+    spec = spec_from_file_location(name, path.resolve())
+    assert spec is not None  # noqa: S101  holds for every .py file
+    assert spec.loader is not None  # noqa: S101
+    module = module_from_spec(spec)
+    with _importable(module, str(path.resolve().parent)):
+        _execute(path, spec.loader, module)
+        yield module
+
+
+@contextmanager
+def _importable(module: ModuleType, folder: str) -> Iterator[None]:
+    sys.modules[module.__name__] = module
+    sys.path.insert(0, folder)
+    try:
+        yield
+    finally:
+        sys.modules.pop(module.__name__, None)
+        if folder in sys.path:
+            sys.path.remove(folder)
+
+
+def _execute(path: Path, loader: Loader, module: ModuleType) -> None:
+    try:
+        loader.exec_module(module)
+    except CoulerJobsError:
+        raise
+    except (Exception, SystemExit) as error:
+        raise DeclarationError(_blame(path, error)) from error
+
+
+def _blame(path: Path, error: BaseException) -> str:
+    """Where in the program the error came up: the last of its own lines."""
+    import traceback
+
+    own = str(path.resolve())
+    lines = [f.lineno for f in traceback.extract_tb(error.__traceback__) if f.filename == own]
+    if isinstance(error, SyntaxError) and error.filename == own:
+        lines.append(error.lineno)
+    where = f"{path}, line {lines[-1]}" if lines else str(path)
+    # The text of a syntax error ends in its place, which is said already.
+    is_own = isinstance(error, SyntaxError) and error.filename == own
+    said = getattr(error, "msg", error) if is_own else error
+    return f"{where}: {type(error).__name__}: {said}".rstrip(": ") + "."
+
+
+def _declared_in(module: ModuleType, name: str, path: Path) -> object:
+    """The workflow of that name, the only one, or None: what the program has recorded."""
+    if name:
+        if not hasattr(module, name):
+            raise DeclarationError(f"There is nothing called {name} in {path}.")
+        return getattr(module, name)
+    declared = {
+        key: value
+        for key, value in vars(module).items()
+        if is_workflow(value) and value.__module__ == module.__name__
+    }
+    if len({id(value) for value in declared.values()}) > 1:
+        names = ", ".join(f"{path}:{key}" for key in declared)
+        raise DeclarationError(f"{path} declares several workflows: choose one of {names}.")
+    return next(iter(declared.values()), None)
+
+
+def is_workflow(value: object) -> bool:
+    """Whether it was declared with `@workflow`."""
+    from couler_jobs.dsl.steps import Workflow
+
+    return isinstance(value, Workflow)
+
+
+def _compiled(what: object, target: str, values: Mapping[str, Any]) -> Manifest:
+    from couler_jobs.build import compile
+    from couler_jobs.dsl.steps import Workflow
+
+    if isinstance(what, Workflow):
+        return compile(what.declare(**values), target=target)
+    return filled(compile(what, target=target), values)

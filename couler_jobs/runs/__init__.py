@@ -1,0 +1,1 @@
+"""What comes back: a handle on a run."""

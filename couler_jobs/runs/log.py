@@ -1,0 +1,26 @@
+"""The log of a run: lines to go through, and a text where it is shown."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator
+
+from couler_jobs.spec.status import LogLine
+
+
+class Log(Iterable[LogLine]):
+    """Lines that are read anew each time that somebody goes through them.
+
+    `str` is all of them as text: each with its step's name before it if `named`.
+    """
+
+    def __init__(self, read: Callable[[], Iterator[LogLine]], *, named: bool) -> None:
+        self._read, self._named = read, named
+
+    def __iter__(self) -> Iterator[LogLine]:
+        return self._read()
+
+    def __str__(self) -> str:
+        return "\n".join(f"{line.node}: {line.text}" if self._named else line.text for line in self)
+
+    def __repr__(self) -> str:
+        return "<Log: print it, or go through its lines>"

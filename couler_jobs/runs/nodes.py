@@ -1,0 +1,82 @@
+"""The nodes of a run: looked up by name, and the questions that people ask about them. Pure."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Iterator, Mapping
+from datetime import datetime
+
+from couler_jobs.spec.status import NodeInfo, Phase
+
+#: What only holds other nodes together. A reader wants the steps.
+GROUPS = frozenset({"Steps", "StepGroup", "DAG", "TaskGroup", "Retry"})
+BAD = frozenset({Phase.FAILED, Phase.ERROR})
+
+
+class Nodes(Mapping[str, NodeInfo]):
+    """Nodes by name; `nodes["train"]` also finds the only node whose display name is `train`."""
+
+    def __init__(self, by_name: Mapping[str, NodeInfo]) -> None:
+        self._by_name = by_name
+
+    def __getitem__(self, key: str) -> NodeInfo:
+        if key in self._by_name:
+            return self._by_name[key]
+        found = [node for node in self._by_name.values() if node.display_name == key]
+        if len(found) != 1:
+            names = ", ".join(node.name for node in found or self._by_name.values())
+            few = "No node is" if not found else f"{len(found)} nodes are"
+            raise KeyError(f"{few} called {key!r}: choose one of {names}")
+        return found[0]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._by_name)
+
+    def __len__(self) -> int:
+        return len(self._by_name)
+
+    def __repr__(self) -> str:
+        return f"<{len(self)} nodes: {', '.join(self._by_name)}>"
+
+
+def steps_of(nodes: Iterable[NodeInfo]) -> list[NodeInfo]:
+    """What is not just a group, in the order in which it started; what never started comes last."""
+    steps = [node for node in nodes if node.type not in GROUPS]
+    return sorted(steps, key=lambda node: (_seconds(node.started_at), _counted(node.name)))
+
+
+def pods_of(node: NodeInfo, nodes: Mapping[str, NodeInfo]) -> list[NodeInfo]:
+    """The nodes under this one (or itself) that ran something, so that have a log.
+
+    Argo names a child by its parent's name and then `[0]`, `.step`, `(1:item)`.
+    """
+    starts = tuple(node.name + mark for mark in "[.(")
+    inside = [one for one in nodes.values() if one is node or one.name.startswith(starts)]
+    return [one for one in steps_of(inside) if one.type == "Pod"]
+
+
+def was_retried(node: NodeInfo, nodes: Mapping[str, NodeInfo]) -> bool:
+    """Whether it failed as one attempt of a step that succeeded in the end."""
+    parent = nodes.get(node.name.rpartition("(")[0])
+    made_good = parent is not None and parent.type == "Retry" and parent.phase is Phase.SUCCEEDED
+    return made_good and node.phase in BAD
+
+
+def first_failed(nodes: Mapping[str, NodeInfo]) -> NodeInfo | None:
+    """The step that ended badly first; None where the run failed without one."""
+    bad = [
+        node
+        for node in steps_of(nodes.values())
+        if node.phase in BAD and not was_retried(node, nodes)
+    ]
+    return min(bad, key=lambda node: _seconds(node.finished_at), default=None)
+
+
+def _counted(name: str) -> list[tuple[int, str]]:
+    """A name to sort by: its numbers as numbers, so that `(2:b)` comes before `(10:a)`."""
+    parts = re.split(r"([0-9]+)", name)
+    return [(int(part) if at % 2 else -1, part) for at, part in enumerate(parts)]
+
+
+def _seconds(when: datetime | None) -> float:
+    return when.timestamp() if when else float("inf")

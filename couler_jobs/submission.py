@@ -1,0 +1,144 @@
+"""What you declared -> manifest -> checked -> backend -> `Run`, or `Schedule`.
+
+The module is not called `submit`, because `couler_jobs.submit` is the function.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from couler_jobs.backends.base import Backend
+from couler_jobs.backends.choose import choose
+from couler_jobs.compiler.cron import cron_name
+from couler_jobs.errors import ConfigError, DeclarationError, LintError, NotFound
+from couler_jobs.inputs import read
+from couler_jobs.manifests import Manifest
+from couler_jobs.runs.run import Run
+from couler_jobs.runs.schedule import Schedule
+from couler_jobs.spec.finding import Finding
+
+
+def submit(
+    what: object = None,
+    *,
+    backend: Backend | str | None = None,
+    name: str | None = None,
+    parameters: Mapping[str, Any] | None = None,
+    wait: bool = False,
+    timeout: float | None = None,
+    **more_parameters: Any,
+) -> Run | Any:
+    """Run a workflow, and give its handle back.
+
+    What has a schedule (a CronWorkflow manifest, `@workflow(schedule=...)`) is not run now: it is
+    made or changed as `schedule()` does it, and the answer is its `Schedule`. That depends on what
+    the manifest says, so the type is `Run | Any`: whoever means a schedule calls `schedule()`.
+
+    `what` is a declared workflow, nothing (what Couler's names have recorded since the last
+    submit), a manifest, or a path: `.py`, `flow.py:nightly`, `.yaml`, `.json`, `.ipynb`.
+    `backend` is a name or an instance; `backends.choose` says what happens without one. `name` is
+    the run's. Parameters are JSON values, by `parameters=` or as further keywords.
+    With `wait`, the call returns at the run's end, and raises WorkflowFailed when it ended badly or
+    WaitTimeout after `timeout` seconds.
+
+    Nothing is sent when anything is wrong before: DeclarationError, CompileError, LintError,
+    ConfigError. The backend's own answers are BackendError's children.
+    """
+    what = taken(what)
+    place = choose(backend)
+    target = target_of(place)
+    values = {**(parameters or {}), **more_parameters}
+    manifest = prepare(what, target=target, name=name, parameters=values)
+    if has_schedule(manifest):
+        return apply(manifest, place, target, wait=wait)
+    check(manifest, target)
+    run = send(manifest, place)
+    return run.wait(timeout) if wait else run
+
+
+def taken(what: object) -> object:
+    """`what`, or what has been recorded, which is forgotten at once: also if an error follows."""
+    if what is not None:
+        return what
+    from couler_jobs.dsl.recorder import take_recorded
+
+    return take_recorded()
+
+
+def prepare(
+    what: object,
+    *,
+    target: str,
+    name: str | None = None,
+    parameters: Mapping[str, Any] | None = None,
+) -> Manifest:
+    """The manifest of `what`, with its name and its parameters' values, ready to be sent."""
+    manifest = read(what, target, parameters)
+    metadata = manifest.setdefault("metadata", {})
+    if name is not None:
+        metadata.pop("generateName", None)
+        metadata["name"] = name
+    elif not metadata.get("name") and not has_schedule(manifest):
+        metadata.setdefault("generateName", "workflow-")
+    return manifest
+
+
+def has_schedule(manifest: Mapping[str, Any]) -> bool:
+    """Whether it is a CronWorkflow, to be applied, and not run once."""
+    return manifest.get("kind") == "CronWorkflow"
+
+
+def check(manifest: Mapping[str, Any], target: str) -> list[Finding]:
+    """The warnings about a manifest. Raises LintError, with everything found, for an error."""
+    from couler_jobs.compiler.lint import lint
+
+    findings = lint(manifest, target)
+    if any(finding.severity == "error" for finding in findings):
+        raise LintError(findings)
+    return findings
+
+
+def send(manifest: Manifest, place: Backend) -> Run:
+    """Start a checked manifest. Raises DeclarationError for one that is no run."""
+    kind = manifest.get("kind")
+    if kind != "Workflow":
+        raise DeclarationError(f"This is a {kind}: only a Workflow is submitted to run once.")
+    return Run(place.submit(manifest), place)
+
+
+def apply(manifest: Manifest, place: Backend, target: str, *, wait: bool = False) -> Schedule:
+    """Check a CronWorkflow manifest and make the backend's one of that name like it.
+
+    A manifest that does not say whether it is suspended leaves a paused schedule paused.
+    Raises DeclarationError for `wait`: a schedule has no end.
+    """
+    if wait:
+        raise DeclarationError("A schedule has no end to wait for: leave `wait` out.")
+    metadata = {**(manifest.get("metadata") or {})}
+    metadata["name"] = cron_name(metadata)
+    metadata.pop("generateName", None)
+    named = {**manifest, "metadata": metadata}
+    check(named, target)
+    return Schedule(place.apply_cron(_still_paused(named, place)), place)
+
+
+def _still_paused(manifest: Manifest, place: Backend) -> Manifest:
+    spec = manifest.get("spec") or {}
+    if spec.get("suspend") is not None:
+        return manifest
+    try:
+        paused = place.get_cron(manifest["metadata"]["name"]).suspended
+    except NotFound:
+        paused = False
+    return {**manifest, "spec": {**spec, "suspend": True}} if paused else manifest
+
+
+def target_of(place: Backend) -> str:
+    """The Argo version to compile and check for: of one that is newer than we know, our newest."""
+    from couler_jobs.spec.versions import LATEST, parse_target
+
+    try:
+        return str(parse_target(place.version()))
+    except ConfigError:
+        return str(LATEST)

@@ -1,0 +1,88 @@
+"""Nodes by name, and what people ask about them."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+import pytest
+
+from couler_jobs.runs.nodes import Nodes, first_failed, pods_of, steps_of
+from couler_jobs.spec.status import NodeInfo, Phase
+from tests.runs.fake import BEGAN, node
+
+
+def by_name(*nodes: NodeInfo) -> dict[str, NodeInfo]:
+    return {one.name: one for one in nodes}
+
+
+def test_a_node_is_found_by_name_and_by_display_name() -> None:
+    nodes = Nodes(by_name(node("w", type="DAG"), node("w.train")))
+    assert nodes["w.train"] is nodes["train"]
+    assert list(nodes) == ["w", "w.train"]
+    assert repr(nodes) == "<2 nodes: w, w.train>"
+
+
+def test_a_display_name_of_several_nodes_is_refused_with_their_names() -> None:
+    nodes = Nodes(by_name(node("w.a.train"), node("w.b.train")))
+    with pytest.raises(KeyError, match=r"2 nodes are called 'train'.*w.a.train, w.b.train"):
+        nodes["train"]
+
+
+def test_an_unknown_name_is_refused_with_the_known_ones() -> None:
+    with pytest.raises(KeyError, match=r"No node is called 'x': choose one of w.train"):
+        Nodes(by_name(node("w.train")))["x"]
+
+
+def test_steps_are_in_the_order_in_which_they_started_without_groups() -> None:
+    nodes = [
+        node("w", type="DAG"),
+        node("w.never", Phase.OMITTED, type="Skipped", started_at=None),
+        node("w.late", started_at=BEGAN + timedelta(seconds=9)),
+        node("w.early"),
+    ]
+    assert [one.display_name for one in steps_of(nodes)] == ["early", "late", "never"]
+
+
+def test_the_pods_of_a_group_are_those_below_it() -> None:
+    nodes = by_name(
+        node("w", type="DAG"),
+        node("w.loop", type="TaskGroup"),
+        node("w.loop(0:a)"),
+        node("w.loop(1:b)"),
+        node("w.loop-2"),
+    )
+    assert [p.name for p in pods_of(nodes["w.loop"], nodes)] == ["w.loop(0:a)", "w.loop(1:b)"]
+    assert [p.name for p in pods_of(nodes["w.loop-2"], nodes)] == ["w.loop-2"]
+
+
+def test_the_first_failed_is_the_one_that_ended_first() -> None:
+    later = BEGAN + timedelta(seconds=9)
+    nodes = by_name(
+        node("w", Phase.FAILED, type="DAG"),
+        node("w.z", Phase.FAILED),
+        node("w.a", Phase.ERROR, finished_at=later),
+    )
+    found = first_failed(nodes)
+    assert found is not None
+    assert found.name == "w.z"
+
+
+def test_an_attempt_that_was_made_good_by_a_retry_is_not_the_culprit() -> None:
+    nodes = by_name(
+        node("w.flaky", type="Retry"),
+        node("w.flaky(0)", Phase.FAILED),
+        node("w.flaky(1)"),
+    )
+    assert first_failed(nodes) is None
+
+
+def test_the_attempt_of_a_retry_that_failed_is_the_culprit() -> None:
+    nodes = by_name(node("w.f", Phase.FAILED, type="Retry"), node("w.f(0)", Phase.FAILED))
+    found = first_failed(nodes)
+    assert found is not None
+    assert found.name == "w.f(0)"
+
+
+def test_items_of_a_loop_are_in_the_order_of_their_numbers() -> None:
+    names = [f"w[0].sq({n}:{n})" for n in (10, 2, 1)]
+    assert [one.name for one in steps_of([node(name) for name in names])] == names[::-1]
