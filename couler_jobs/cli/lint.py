@@ -1,0 +1,55 @@
+"""`couler-jobs lint`: everything that would be refused or is unwise, before anything runs."""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Iterator
+from dataclasses import asdict
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from couler_jobs.cli.compile import TARGET
+from couler_jobs.cli.exits import Exit
+from couler_jobs.cli.options import WHAT, Commands, add_json, command
+
+if TYPE_CHECKING:
+    from couler_jobs.spec.finding import Finding
+
+
+def add(commands: Commands) -> None:
+    """Declare the command."""
+    parser = command(commands, "lint", lint_all, "say what is wrong in workflows")
+    parser.add_argument("what", metavar="WORKFLOW", nargs="+", help=WHAT)
+    parser.add_argument("--target", default=TARGET, metavar="VERSION", help="Argo's version")
+    add_json(parser)
+
+
+def lint_all(arguments: argparse.Namespace) -> int:
+    """Print each finding on a line; 2 where one of them is an error."""
+    from couler_jobs.cli.screen import print_json
+
+    found = [(what, one) for what in arguments.what for one in _findings(what, arguments.target)]
+    if arguments.json:
+        print_json([{"file": what, **asdict(finding)} for what, finding in found])
+    else:
+        for what, finding in found:
+            print(f"{what}: {finding}")
+    return Exit.USAGE if any(f.severity == "error" for _, f in found) else Exit.OK
+
+
+def _findings(what: str, target: str) -> Iterator[Finding]:
+    """What is wrong in one of them; in a file of several manifests, in each."""
+    from couler_jobs.compiler.lint import lint
+    from couler_jobs.errors import DeclarationError
+    from couler_jobs.inputs import read
+    from couler_jobs.manifests import is_manifest_file, read_documents
+
+    if not is_manifest_file(what):
+        yield from lint(read(what, target), target)
+        return
+    documents = read_documents(Path(what))
+    if not documents:
+        # A file that was emptied by mistake must not pass as one in which nothing is wrong.
+        raise DeclarationError(f"{what} holds 0 manifests: there is nothing to check.")
+    for manifest, lines in documents:
+        yield from lint(manifest, target, lines)

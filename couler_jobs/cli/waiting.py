@@ -1,0 +1,161 @@
+"""Start a run; and where that was asked for, show how it goes on and say how it ended."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+import threading
+from pathlib import Path
+from typing import TYPE_CHECKING, TextIO
+
+from couler_jobs.cli.exits import Exit, say
+from couler_jobs.cli.screen import (
+    Progress,
+    output_lines,
+    print_json,
+    print_log,
+    run_as_json,
+    schedule_as_json,
+    state_of,
+)
+from couler_jobs.errors import BackendError, ConfigError, WaitTimeout, WorkflowFailed
+
+if TYPE_CHECKING:
+    from couler_jobs.backends.base import Backend
+    from couler_jobs.manifests import Manifest
+    from couler_jobs.runs.run import Run
+
+LOGS_LAG = 10.0  #: seconds for the last lines to arrive after the run's end
+
+
+def check_waiting(arguments: argparse.Namespace) -> None:
+    """Refuse what cannot be done, before anything is sent."""
+    if not arguments.wait and (arguments.junit or arguments.timeout):
+        raise ConfigError("--junit and --timeout go with --wait: nothing is waited for without it.")
+    if arguments.junit and not os.access(arguments.junit.absolute().parent, os.W_OK):
+        raise ConfigError(f"{arguments.junit} cannot be written: its folder is not writable.")
+
+
+def start(manifest: Manifest, arguments: argparse.Namespace, place: Backend) -> int:
+    """Check the manifest, send it, and wait where that was asked for.
+
+    A CronWorkflow is made or changed; ConfigError if its end is to be waited for.
+    """
+    from couler_jobs.submission import check, has_schedule, send, target_of
+
+    if has_schedule(manifest):
+        return apply_schedule(manifest, arguments, place)
+    for finding in check(manifest, target_of(place)):
+        say(str(finding))
+    run = send(manifest, place)
+    if not arguments.json and not arguments.stream:
+        print(run.name, flush=True)
+    if arguments.wait:
+        return wait(run, arguments)
+    if arguments.json:
+        print_json(run_as_json(run))
+    return Exit.OK
+
+
+def apply_schedule(manifest: Manifest, arguments: argparse.Namespace, place: Backend) -> int:
+    """Make or change the schedule, and print its name; when it runs next goes to stderr."""
+    from couler_jobs.submission import apply, target_of
+
+    if arguments.wait:
+        raise ConfigError(
+            "This has a schedule, and no end to wait for: couler-jobs apply sets it up."
+        )
+    schedule = apply(manifest, place, target_of(place))
+    if arguments.json:
+        print_json(schedule_as_json(schedule))
+    else:
+        print(schedule.name, flush=True)
+        say(f"{schedule.name}: {state_of(schedule)}")
+    return Exit.OK
+
+
+def wait(run: Run, arguments: argparse.Namespace) -> int:
+    """Show its progress to its end, write the reports, raise what `Run.wait` would."""
+    try:
+        _watch(run, arguments)
+    except WaitTimeout:
+        _report(run, arguments)
+        raise
+    except KeyboardInterrupt as interrupt:
+        interrupt.add_note(f"{run.name} goes on. To end it: couler-jobs stop {run.name}")
+        raise
+    _report(run, arguments)
+    if run.phase != "Succeeded":
+        raise WorkflowFailed(run.failure(), run)
+    if not arguments.json:
+        for line in output_lines(run):
+            say(line)
+    return Exit.OK
+
+
+def _watch(run: Run, arguments: argparse.Namespace) -> None:
+    progress = Progress()
+    logs = LogReader(run, sys.stderr if arguments.json else sys.stdout)
+    if arguments.stream:
+        logs.start()
+    for info in run.changes(arguments.timeout):
+        progress.show(info)
+        logs.raise_error()
+    logs.finish()
+
+
+def _report(run: Run, arguments: argparse.Namespace) -> None:
+    if arguments.junit:
+        write_junit(run, arguments.junit)
+    files = written(arguments)
+    if arguments.json:
+        print_json({**run_as_json(run), **({"files": files} if files else {})})
+    for name, path in files.items():
+        say(f"{name}: {path}")
+
+
+def written(arguments: argparse.Namespace) -> dict[str, str]:
+    """The files that the run was to write and has written: a failed one has them too."""
+    files: dict[str, Path] = getattr(arguments, "files", {})
+    return {name: str(path) for name, path in files.items() if path.exists()}
+
+
+def write_junit(run: Run, path: Path) -> None:
+    """Write the report; a reader never sees half of it."""
+    from couler_jobs.runs.junit import report
+
+    try:
+        beside = path.with_name(f".{path.name}.part")
+        beside.write_text(report(run), encoding="utf-8")
+        beside.replace(path)
+    except OSError as error:
+        raise ConfigError(f"{path} cannot be written: {error.strerror}.") from None
+
+
+class LogReader(threading.Thread):
+    """Prints a run's lines as they come, beside whoever watches its phases."""
+
+    def __init__(self, run: Run, stream: TextIO) -> None:
+        super().__init__(daemon=True, name=f"logs of {run.name}")
+        self._run, self._stream = run, stream
+        self._error: BaseException | None = None
+
+    def run(self) -> None:
+        """Print to the end. An error is kept for the thread that can tell it."""
+        try:
+            for line in self._run.logs(follow=True):
+                print_log(line, self._stream)
+        except (BackendError, OSError) as error:
+            self._error = error
+
+    def raise_error(self) -> None:
+        """Raise what ended the reading: a reader of ours that left, a backend that is away."""
+        if self._error is not None:
+            raise self._error
+
+    def finish(self) -> None:
+        """Wait for the last lines."""
+        if self.ident is not None:
+            self.join(LOGS_LAG)
+        self.raise_error()

@@ -1,0 +1,1 @@
+"""The main job, shown: a notebook job that outlives JupyterLab."""

@@ -1,0 +1,350 @@
+"""The commands, over a backend in memory."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+from xml.etree import ElementTree as ET
+
+import pytest
+
+from couler_jobs.backends import choose
+from couler_jobs.cli import main
+from couler_jobs.errors import Unavailable
+from couler_jobs.spec.status import Phase
+from tests.runs.fake import FakeBackend, info, node
+from tests.test_submission import HELLO
+
+Output = pytest.CaptureFixture[str]
+FAILED = info("w", Phase.FAILED, node("w.a", Phase.FAILED, message="exit code 3"))
+DONE = info(
+    "w", Phase.SUCCEEDED, node("w", type="DAG", outputs={"parameters": {"n": "3"}}), node("w.a")
+)
+RUNNING = info("w", Phase.RUNNING, node("w.a", Phase.RUNNING))
+
+
+@pytest.fixture
+def hello(tmp_path: Path) -> str:
+    path = tmp_path / "hello.json"
+    path.write_text(json.dumps(HELLO), encoding="utf-8")
+    return str(path)
+
+
+def printed_json(capsys: Output) -> Any:
+    return json.loads(capsys.readouterr().out)
+
+
+def test_without_a_command_it_is_wrong_usage() -> None:
+    with pytest.raises(SystemExit) as ended:
+        main([])
+    assert ended.value.code == 2
+
+
+def test_the_version_is_printed(capsys: Output) -> None:
+    assert main(["version"]) == 0
+    plain = capsys.readouterr().out.strip()
+    assert main(["version", "--json"]) == 0
+    assert printed_json(capsys) == {"version": plain}
+
+
+# --- compile and lint
+
+
+def test_compile_prints_yaml_and_json(hello: str, capsys: Output) -> None:
+    assert main(["compile", hello, "-p", "who=me"]) == 0
+    assert "value: me" in capsys.readouterr().out
+    assert main(["compile", hello, "--json"]) == 0
+    assert printed_json(capsys) == HELLO
+
+
+def test_compile_writes_a_file(hello: str, tmp_path: Path, capsys: Output) -> None:
+    assert main(["compile", hello, "-o", str(tmp_path / "out.yaml")]) == 0
+    assert "kind: Workflow" in (tmp_path / "out.yaml").read_text(encoding="utf-8")
+    assert main(["compile", hello, "-o", str(tmp_path)]) == 2
+    assert "cannot be written: Is a directory" in capsys.readouterr().err
+
+
+def test_compile_prints_no_manifest_that_lint_refuses(tmp_path: Path, capsys: Output) -> None:
+    path = tmp_path / "broken.json"
+    path.write_text(json.dumps({**HELLO, "spec": {"entrypoint": "x", "templates": []}}))
+    assert main(["compile", str(path)]) == 2
+    out, err = capsys.readouterr()
+    assert out == ""
+    assert "error " in err
+
+
+def test_lint_of_what_is_right_prints_nothing(hello: str, capsys: Output) -> None:
+    assert main(["lint", hello]) == 0
+    assert capsys.readouterr().out == ""
+
+
+def test_lint_prints_each_finding_with_its_file(tmp_path: Path, capsys: Output) -> None:
+    path = tmp_path / "broken.json"
+    path.write_text(json.dumps({**HELLO, "spec": {"entrypoint": "x", "templates": []}}))
+    assert main(["lint", str(path)]) == 2
+    assert capsys.readouterr().out.startswith(f"{path}: error ")
+    assert main(["lint", str(path), "--json"]) == 2
+    (first, *_) = printed_json(capsys)
+    assert (first["file"], first["severity"]) == (str(path), "error")
+
+
+def test_lint_names_the_lines_of_every_manifest_in_a_file(tmp_path: Path, capsys: Output) -> None:
+    path = tmp_path / "two.yaml"
+    path.write_text("kind: Nonsense\n---\nkind: Workflow\nspec: {entrypoint: x, odd: 1}\n")
+    assert main(["lint", str(path), "--json"]) == 2
+    found = {(one["code"], one["line"]) for one in printed_json(capsys)}
+    assert ("kind", 1) in found
+    assert any(line == 4 for _, line in found)
+
+
+@pytest.mark.parametrize("text", ["", "# only this\n", "---\n"])
+def test_lint_of_a_file_without_a_manifest_is_2(text: str, tmp_path: Path, capsys: Output) -> None:
+    path = tmp_path / "empty.yaml"
+    path.write_text(text)
+    assert main(["lint", str(path)]) == 2
+    assert f"{path} holds 0 manifests" in capsys.readouterr().err
+
+
+def test_lint_reads_programs(tmp_path: Path, capsys: Output) -> None:
+    path = tmp_path / "flow.py"
+    path.write_text("import couler_jobs.argo as c\nc.run_container(image='a', command=['b'])\n")
+    assert main(["lint", str(path)]) == 0
+    assert capsys.readouterr().out == ""
+
+
+# --- submit and run
+
+
+def test_submit_prints_the_name_alone(hello: str, fake: FakeBackend, capsys: Output) -> None:
+    assert main(["submit", hello, "-p", "who=me"]) == 0
+    assert capsys.readouterr() == ("hello-x7k2p\n", "")
+
+
+def test_submit_prints_json_alone(hello: str, fake: FakeBackend, capsys: Output) -> None:
+    assert main(["submit", hello, "--name", "mine", "--json"]) == 0
+    found = printed_json(capsys)
+    assert (found["name"], found["phase"], found["backend"]) == ("mine", "Pending", "fake")
+
+
+def test_submit_and_wait_tells_progress_and_outputs(
+    hello: str, fake: FakeBackend, capsys: Output
+) -> None:
+    fake.answers = [RUNNING, DONE]
+    assert main(["submit", hello, "--wait", "--name", "w"]) == 0
+    out, err = capsys.readouterr()
+    assert out == "w\n"
+    assert err.splitlines() == ["a Running", "w Running", "a Succeeded", "w Succeeded", "  n = 3"]
+
+
+def test_submit_and_wait_for_a_failure_is_1_and_says_why(
+    hello: str, fake: FakeBackend, capsys: Output
+) -> None:
+    fake.answers = [FAILED]
+    assert main(["submit", hello, "--wait", "--json", "--name", "w"]) == 1
+    out, err = capsys.readouterr()
+    assert json.loads(out)["phase"] == "Failed"
+    told = json.loads(err.splitlines()[-1])
+    assert told["error"] == "WorkflowFailed"
+    assert told["message"].endswith("because its step a ended as Failed: exit code 3.")
+
+
+def test_a_time_out_is_124_and_still_reports(
+    hello: str, fake: FakeBackend, tmp_path: Path, capsys: Output
+) -> None:
+    fake.answers = [RUNNING]
+    junit = tmp_path / "report.xml"
+    command = ["submit", hello, "--wait", "--timeout", "0.05", "--junit", str(junit), "--json"]
+    assert main(command) == 124
+    assert printed_json(capsys)["phase"] == "Running"
+    assert ET.parse(junit).getroot()[0].get("errors") == "1"
+
+
+def test_a_junit_report_that_cannot_be_written_is_refused_before_sending(
+    hello: str, fake: FakeBackend, tmp_path: Path, capsys: Output
+) -> None:
+    assert main(["submit", hello, "--wait", "--junit", str(tmp_path / "no" / "r.xml")]) == 2
+    assert "its folder is not writable" in capsys.readouterr().err
+    assert fake.submitted == []
+
+
+def test_a_junit_report_that_turns_out_unwritable_is_told(
+    hello: str, fake: FakeBackend, tmp_path: Path, capsys: Output
+) -> None:
+    fake.answers = [DONE]
+    (tmp_path / "r.xml").mkdir()
+    assert main(["submit", hello, "--wait", "--junit", str(tmp_path / "r.xml")]) == 2
+    assert "r.xml cannot be written" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("option", [["--junit", "x.xml"], ["--timeout", "3"]])
+def test_what_needs_waiting_is_refused_without_it(
+    hello: str, fake: FakeBackend, option: list[str], capsys: Output
+) -> None:
+    assert main(["submit", hello, *option]) == 2
+    assert "go with --wait" in capsys.readouterr().err
+
+
+def test_run_prints_the_steps_lines_on_stdout(
+    hello: str, fake: FakeBackend, capsys: Output
+) -> None:
+    fake.answers, fake.lines = [RUNNING, DONE], {"w.a": ["one", "two"]}
+    assert main(["run", hello, "--name", "w"]) == 0
+    assert capsys.readouterr().out == "w.a: one\nw.a: two\n"
+
+
+def test_run_with_json_prints_the_steps_lines_on_stderr(
+    hello: str, fake: FakeBackend, capsys: Output
+) -> None:
+    fake.answers, fake.lines = [DONE], {"w.a": ["one"]}
+    assert main(["run", hello, "--name", "w", "--json"]) == 0
+    out, err = capsys.readouterr()
+    assert json.loads(out)["outputs"] == {"n": 3}
+    assert "w.a: one\n" in err
+
+
+class NoLogs(FakeBackend):
+    def logs(self, name: str, node: str | None = None, *, follow: bool = False) -> Any:
+        raise Unavailable("The logs are away.")
+
+
+@pytest.mark.usefixtures("fake")
+def test_logs_that_cannot_be_read_are_told(
+    hello: str, monkeypatch: pytest.MonkeyPatch, capsys: Output
+) -> None:
+    monkeypatch.setitem(choose.MAKERS, "local", lambda settings: NoLogs(DONE))
+    assert main(["run", hello]) == 3
+    assert capsys.readouterr().err.endswith("couler-jobs: The logs are away.\n")
+
+
+def test_a_warning_is_told_and_the_run_is_sent(
+    tmp_path: Path, fake: FakeBackend, capsys: Output
+) -> None:
+    big = {"name": "main", "script": {"image": "python", "source": "#" * 1_300_000}}
+    path = tmp_path / "big.json"
+    path.write_text(json.dumps({**HELLO, "spec": {"entrypoint": "main", "templates": [big]}}))
+    assert main(["submit", str(path)]) == 0
+    assert capsys.readouterr().err.startswith("warning size at ")
+    assert len(fake.submitted) == 1
+
+
+# --- looking at runs
+
+
+def test_status_prints_the_steps_and_the_outputs(fake: FakeBackend, capsys: Output) -> None:
+    fake.answers = [DONE]
+    assert main(["status", "w"]) == 0
+    assert capsys.readouterr().out.splitlines() == [
+        "w Succeeded (3.0 s)",
+        "  a  Succeeded  2.0 s",
+        "  n = 3",
+    ]
+
+
+def test_status_of_a_failed_run_is_no_failure_of_the_command(
+    fake: FakeBackend, capsys: Output
+) -> None:
+    fake.answers = [FAILED]
+    assert main(["status", "w", "--json"]) == 0
+    assert [one["display_name"] for one in printed_json(capsys)["nodes"]] == ["a"]
+
+
+def test_an_unknown_run_is_3(fake: FakeBackend, capsys: Output) -> None:
+    assert main(["status", "w"]) == 3
+    assert capsys.readouterr().err == "couler-jobs: There is no workflow w.\n"
+
+
+def test_watch_answers_how_it_ended(fake: FakeBackend, capsys: Output) -> None:
+    fake.answers = [RUNNING, FAILED]
+    assert main(["watch", "w"]) == 1
+    assert "a Failed: exit code 3" in capsys.readouterr().err
+
+
+def test_list_prints_a_line_a_run(fake: FakeBackend, capsys: Output) -> None:
+    nightly = info("n", Phase.PENDING, labels={"team": "a"}, created_at=None)
+    fake.answers = [DONE, nightly]
+    assert main(["list"]) == 0
+    assert capsys.readouterr().out == "w  Succeeded  2026-01-02 03:04:05\nn  Pending\n"
+    assert main(["list", "-l", "team=a", "--json"]) == 0
+    assert [one["name"] for one in printed_json(capsys)] == ["n"]
+    assert main(["list", "-n", "1"]) == 0
+    assert capsys.readouterr().out.count("\n") == 1
+
+
+def test_a_label_without_a_value_is_wrong_usage(fake: FakeBackend, capsys: Output) -> None:
+    with pytest.raises(SystemExit):
+        main(["list", "-l", "team"])
+    assert "is not NAME=VALUE" in capsys.readouterr().err
+
+
+def test_logs_of_all_steps_have_their_names_before(fake: FakeBackend, capsys: Output) -> None:
+    fake.answers, fake.lines = [DONE], {"w.a": ["one"], "w.b": ["two"]}
+    assert main(["logs", "w", "-f"]) == 0
+    assert capsys.readouterr().out == "w.a: one\nw.b: two\n"
+
+
+def test_logs_of_one_step_are_as_they_are(fake: FakeBackend, capsys: Output) -> None:
+    fake.answers, fake.lines = [DONE], {"w.a": ["one"]}
+    assert main(["logs", "w", "--node", "a"]) == 0
+    assert capsys.readouterr().out == "one\n"
+
+
+# --- asking
+
+
+@pytest.mark.parametrize("verb", ["stop", "terminate", "suspend", "resume", "retry"])
+def test_what_is_asked_reaches_the_backend(verb: str, fake: FakeBackend, capsys: Output) -> None:
+    fake.answers = [FAILED]
+    assert main([verb, "w"]) == 0
+    assert fake.asked[-1][:2] == (verb, "w")
+    assert capsys.readouterr().out == "w Failed\n"
+
+
+def test_with_json_each_answer_is_json(fake: FakeBackend, capsys: Output) -> None:
+    fake.answers, fake.lines = [DONE], {"w.a": ["one", "two"]}
+    assert main(["stop", "w", "--json"]) == 0
+    assert printed_json(capsys)["phase"] == "Succeeded"
+    assert main(["delete", "w", "--json"]) == 0
+    assert printed_json(capsys) == {"name": "w", "uid": "uid-of-w", "deleted": True}
+    assert main(["logs", "w", "--json"]) == 0
+    lines = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
+    assert lines == [{"node": "w.a", "text": "one"}, {"node": "w.a", "text": "two"}]
+
+
+def test_with_json_an_error_is_json_on_stderr(fake: FakeBackend, capsys: Output) -> None:
+    assert main(["status", "w", "--json"]) == 3
+    out, err = capsys.readouterr()
+    assert out == ""
+    assert json.loads(err) == {"error": "NotFound", "message": "There is no workflow w."}
+
+
+def test_json_shows_parameters_as_the_values_that_they_are(
+    fake: FakeBackend, capsys: Output
+) -> None:
+    texts = {"text": '"x"', "rows": "3", "plain": "day"}
+    step = node("w.a", inputs=texts, outputs={"result": '"y"', "parameters": texts})
+    fake.answers = [info("w", Phase.SUCCEEDED, step, parameters=texts)]
+    assert main(["status", "w", "--json"]) == 0
+    found, values = printed_json(capsys), {"text": "x", "rows": 3, "plain": "day"}
+    assert found["parameters"] == values
+    assert found["nodes"][0]["inputs"] == values
+    assert found["nodes"][0]["outputs"] == {"result": "y", "parameters": values}
+
+
+def test_delete_reaches_the_backend(fake: FakeBackend, capsys: Output) -> None:
+    fake.answers = [DONE]
+    assert main(["delete", "w"]) == 0
+    assert fake.asked[-1] == ("delete", "w")
+    assert capsys.readouterr().out == "w deleted\n"
+
+
+def test_an_interrupted_wait_leaves_the_run_and_says_how_to_end_it(
+    hello: str, fake: FakeBackend, monkeypatch: pytest.MonkeyPatch, capsys: Output
+) -> None:
+    def interrupted(seconds: float) -> None:
+        raise KeyboardInterrupt
+
+    fake.answers = [RUNNING]
+    monkeypatch.setattr("time.sleep", interrupted)
+    assert main(["submit", hello, "--wait", "--name", "w"]) == 130
+    assert capsys.readouterr().err.endswith("w goes on. To end it: couler-jobs stop w\n")

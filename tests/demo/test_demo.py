@@ -1,0 +1,108 @@
+from __future__ import annotations
+
+import argparse
+import json
+import socket
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import nbformat
+import pytest
+
+from couler_jobs.cli import demo as cli
+from couler_jobs.demo.jupyter import DemoError, JupyterLab, free_port, wait_until
+from couler_jobs.demo.project import write_project
+from couler_jobs.demo.show import DemoResult, check
+from couler_jobs.errors import ConfigError
+
+
+def test_the_demo_shows_a_job_and_a_schedule_that_outlive_jupyterlab(tmp_path: Path) -> None:
+    command = [sys.executable, "-m", "couler_jobs", "demo", "--json", "--folder", str(tmp_path)]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=300, check=False)
+    assert done.returncode == 0, done.stderr
+    told = json.loads(done.stdout)
+    assert (told["status"], told["server_killed_while"]) == ("COMPLETED", "IN_PROGRESS")
+    assert told["ticked_status"] == "COMPLETED"
+    assert len({told["definition_id"], told["ticked_job_id"], told["job_id"]}) == 3
+    assert told["seconds"] < 240
+    assert {Path(name).suffix for name in told["files"]} >= {".ipynb", ".html", ".log"}
+
+
+def test_the_sample_notebook_is_valid(tmp_path: Path) -> None:
+    nbformat.validate(nbformat.read(write_project(tmp_path), as_version=4))
+
+
+def test_a_server_that_ends_at_once_is_reported_with_its_log(tmp_path: Path) -> None:
+    lab = JupyterLab(project=tmp_path / "nowhere", home=tmp_path / "state")
+    lab.project.mkdir()
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", lab.port))
+        with pytest.raises(DemoError, match=r"ended at once.*jupyterlab\.log"):
+            lab.start()
+
+
+def test_waiting_ends_with_the_sentence_it_was_given() -> None:
+    with pytest.raises(DemoError, match="It did not come"):
+        wait_until(lambda: False, 0.1, "It did not come.")
+
+
+def test_the_token_is_neither_shown_nor_an_argument(tmp_path: Path) -> None:
+    lab = JupyterLab(project=tmp_path, home=tmp_path, port=free_port())
+    assert lab.token not in repr(lab)
+    assert lab.token not in " ".join(lab.command)
+
+
+def result(**changes: Any) -> DemoResult:
+    seen: dict[str, Any] = {
+        "job_id": "1",
+        "status": "COMPLETED",
+        "server_killed_while": "IN_PROGRESS",
+        "files": ["a.ipynb", "a.html", "a.log"],
+        "definition_id": "2",
+        "ticked_job_id": "3",
+        "ticked_status": "COMPLETED",
+        "seconds": 1.0,
+    }
+    return DemoResult(**{**seen, **changes})
+
+
+@pytest.mark.parametrize(
+    ("changes", "job", "sentence"),
+    [
+        ({"status": "FAILED"}, {"end_time": 1, "status_message": "no disk"}, "FAILED.*no disk"),
+        ({"server_killed_while": "CREATED"}, {"end_time": 1}, "not killed mid-run"),
+        ({"ticked_status": "FAILED"}, {"end_time": 1}, "schedule's says FAILED"),
+        ({}, {"end_time": None}, "no end time"),
+        ({"files": ["a.ipynb"]}, {"end_time": 1}, r"only \['a.ipynb'\]"),
+    ],
+)
+def test_whatever_is_not_as_promised_fails_the_demo(
+    changes: dict[str, Any], job: dict[str, Any], sentence: str
+) -> None:
+    with pytest.raises(DemoError, match=sentence):
+        check(result(**changes), job)
+
+
+def test_a_demo_that_is_as_promised_passes() -> None:
+    check(result(), {"end_time": 1})
+
+
+def test_a_pod_template_becomes_the_servers_configuration(tmp_path: Path) -> None:
+    file = tmp_path / "pod.json"
+    file.write_text('{"image": "a:1"}')
+    wanted = {"ArgoScheduler": {"pod": "template", "pod_template": {"image": "a:1"}}}
+    assert cli.config(argparse.Namespace(pod_template=file)) == wanted
+    assert cli.config(argparse.Namespace(pod_template=None)) == {}
+
+
+@pytest.mark.parametrize("text", [None, "{", '"a"'])
+def test_a_pod_template_that_is_none_is_refused_before_anything_starts(
+    text: str | None, tmp_path: Path
+) -> None:
+    file = tmp_path / "pod.json"
+    if text is not None:
+        file.write_text(text)
+    with pytest.raises(ConfigError, match="pod template"):
+        cli.config(argparse.Namespace(pod_template=file))
