@@ -1,0 +1,1 @@
+"""Notebook jobs of JupyterLab as Argo workflows: a back end of jupyter_scheduler."""

@@ -1,0 +1,140 @@
+"""What an operator can set, and what the service is given of it.
+
+Everything has a default that works: installed is enabled. Set in `jupyter_server_config.py`:
+`c.ArgoScheduler.folder_size_limit = 5_000_000_000`.
+"""
+
+from __future__ import annotations
+
+import getpass
+import os
+import sys
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Literal
+
+from traitlets import Dict, Enum, Float, Int, List, Unicode
+from traitlets.config import Configurable
+
+from scheduler_plugin.staging import Limits
+
+DEFAULTS = Limits()
+
+
+class Options(Configurable):  # type: ignore[misc]  # traitlets is not checked here
+    """The settings of the scheduler."""
+
+    image = Unicode(
+        "",
+        config=True,
+        help="The image of a job's steps, with pod = 'template'.",
+    )
+    pod = Unicode(
+        "",
+        config=True,
+        help="What a job's pods look like: like this JupyterLab's pod (self), as Nebari makes them "
+        "(nebari), or as pod_template says (template). Empty: nebari on Nebari, self in any other "
+        "pod, else template. Not used where jobs run on this machine.",
+    )
+    pod_template = Dict(
+        config=True,
+        help="With pod = 'template': image, and in Argo's words the fields of the container, of "
+        "the template (volumes, nodeSelector, tolerations) and of the workflow's spec, and labels.",
+    )
+    database_secret = Unicode(
+        "",
+        config=True,
+        help="The Kubernetes Secret that holds db_url, as 'name' (its key is db_url) or "
+        "'name/key'. Needed where db_url has a password and jobs run in a cluster.",
+    )
+    python = Unicode(
+        sys.executable,
+        config=True,
+        help="The Python that runs a job's steps; this package has to be installed there.",
+    )
+    timeout_seconds = Float(
+        None,
+        allow_none=True,
+        config=True,
+        help="How long a notebook may run. None: for ever.",
+    )
+    folder_size_limit = Int(
+        DEFAULTS.size,
+        config=True,
+        help="How many bytes a folder may have that is copied with its notebook.",
+    )
+    folder_files_limit = Int(
+        DEFAULTS.files,
+        config=True,
+        help="How many files a folder may have that is copied with its notebook.",
+    )
+    folder_exclude = List(
+        Unicode(),
+        list(DEFAULTS.exclude),
+        config=True,
+        help="Patterns of names that are not copied with a notebook's folder.",
+    )
+    concurrency_policy = Enum(
+        ["Forbid", "Allow", "Replace"],
+        "Forbid",
+        config=True,
+        help="What happens at a tick of a schedule whose last run has not ended: the tick is left "
+        "out (Forbid), runs as well (Allow), or replaces that run. For schedules saved later.",
+    )
+    starting_deadline_seconds = Int(
+        None,
+        allow_none=True,
+        config=True,
+        help="How late a tick that was missed may still run. None: it is left out.",
+    )
+    successful_runs_kept = Int(
+        3,
+        config=True,
+        help="How many workflows of a schedule that succeeded are kept. Job records stay.",
+    )
+    failed_runs_kept = Int(
+        1,
+        config=True,
+        help="How many workflows of a schedule that failed are kept. Job records stay.",
+    )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Schedules:
+    """What every cron workflow gets."""
+
+    concurrency: Literal["Allow", "Forbid", "Replace"] = "Forbid"
+    starting_deadline: int | None = None
+    keep_succeeded: int = 3
+    keep_failed: int = 1
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Settings:
+    """The same as plain values, with what jupyter_scheduler adds."""
+
+    root: Path  #: what JupyterLab shows
+    staging: Path
+    downloads: Path  #: below `root`: one folder for each job
+    db_url: str
+    owner: str
+    image: str = ""
+    pod: str = ""  #: one of `pod.FORMS`, or "" to find it out
+    pod_template: Mapping[str, Any] = field(default_factory=dict)  #: see `pod.like_template`
+    database_secret: str = ""  #: see `pod.SecretKey`
+    python: str = sys.executable
+    timeout: float | None = None
+    limits: Limits = DEFAULTS
+    schedules: Schedules = Schedules()
+
+
+def owner(environ: Mapping[str, str]) -> str:
+    """Who this server belongs to: by its hub, else by its system. Never what a client says."""
+    for name in ("JUPYTERHUB_USER", "PREFERRED_USERNAME"):
+        if environ.get(name):
+            return environ[name]
+    try:
+        return getpass.getuser()
+    except (KeyError, OSError):  # a container whose user has no entry
+        return f"uid-{os.getuid()}"

@@ -1,0 +1,49 @@
+"""A definition's schedule: whether it can be one, and the cron workflow that keeps it. Pure."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import Any
+
+import couler_jobs as cj
+from couler_jobs.compiler.cron import CronOptions, cron_manifest
+from couler_jobs.spec.cron import CronError, is_zone, next_times, parse
+from scheduler_plugin.config import Schedules
+from scheduler_plugin.errors import JobRefused
+from scheduler_plugin.pipelines import TickPlan, tick_workflow
+
+LONGEST_LINE = 256
+LONGEST_ZONE = 36
+"""Characters of `job_definitions.schedule` and `.timezone` (jupyter_scheduler/orm.py)."""
+ANY_TIME = datetime(2000, 1, 1, tzinfo=UTC)
+
+
+def check(line: str, zone: str) -> None:
+    """Raise JobRefused for a cron line or a time zone that could not be kept."""
+    if not is_zone(zone) or len(zone) > LONGEST_ZONE:
+        raise JobRefused(f"There is no time zone {zone!r}: use a name such as Europe/Paris.")
+    if len(line) > LONGEST_LINE:
+        raise JobRefused(f"The schedule is longer than {LONGEST_LINE} characters: shorten it.")
+    try:
+        parse(line)
+        never = next(next_times(line, ANY_TIME, "" if zone == "Local" else zone), None) is None
+    except CronError as error:
+        raise JobRefused(f"{error} A schedule is a cron line such as '0 2 * * *'.") from error
+    if never:
+        raise JobRefused(f"The schedule {line!r} names a day that no month has: it never runs.")
+
+
+def manifest(
+    plan: TickPlan, line: str, zone: str, schedules: Schedules, target: str, suspend: bool | None
+) -> dict[str, Any]:
+    """The cron workflow of a definition. `suspend` None leaves a paused one paused."""
+    options = CronOptions(
+        timezone=zone or "UTC",
+        concurrency=schedules.concurrency,
+        starting_deadline=schedules.starting_deadline,
+        suspend=suspend,
+        keep_succeeded=schedules.keep_succeeded,
+        keep_failed=schedules.keep_failed,
+    )
+    workflow = cj.compile(tick_workflow(plan), target=target)
+    return cron_manifest(workflow, [line], target=target, options=options)

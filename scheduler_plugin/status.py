@@ -1,0 +1,129 @@
+"""What became of a job: from Argo's phase and the notebook's report to a record's status. Pure."""
+
+from __future__ import annotations
+
+import enum
+import json
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, replace
+from datetime import datetime
+from typing import Any
+
+from couler_jobs.spec.status import Phase
+
+LONGEST_MESSAGE = 1024
+"""Characters of `jobs.status_message` (jupyter_scheduler/orm.py)."""
+
+
+class JobStatus(enum.StrEnum):
+    """The words of jupyter_scheduler (its `models.Status`, which takes seconds to import)."""
+
+    CREATED = "CREATED"  #: the record exists, nothing runs yet
+    QUEUED = "QUEUED"
+    IN_PROGRESS = "IN_PROGRESS"  #: the workflow was accepted
+    COMPLETED = "COMPLETED"
+    FAILED = "FAILED"
+    STOPPING = "STOPPING"  #: somebody asked for its end
+    STOPPED = "STOPPED"
+
+    @property
+    def ended(self) -> bool:
+        """Whether the record never changes again."""
+        return self in ENDED
+
+
+ENDED = (JobStatus.COMPLETED, JobStatus.FAILED, JobStatus.STOPPED)
+ACTIVE = tuple(status for status in JobStatus if status not in ENDED)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Outcome:
+    """How a job ended. Times are milliseconds since the epoch, UTC, as in jupyter_scheduler."""
+
+    status: JobStatus
+    message: str | None
+    ended_at: int
+    started_at: int | None = None
+    files: tuple[str, ...] | None = None  #: everything in the working folder; None: unknown
+
+    def to_json(self) -> str:
+        """The text of an outbox file."""
+        return json.dumps(asdict(self))
+
+    @classmethod
+    def from_json(cls, text: str) -> Outcome:
+        """Read an outbox file's text. Raises ValueError, KeyError or TypeError if it is none."""
+        fields = json.loads(text)
+        status, files = JobStatus(fields["status"]), fields.get("files")
+        return cls(
+            status=status,
+            message=fields["message"],
+            ended_at=int(fields["ended_at"]),
+            started_at=fields.get("started_at"),
+            files=None if files is None else tuple(files),
+        )
+
+
+def outcome(
+    phase: Phase, report: Mapping[str, Any], *, ended_at: int, message: str = "", shutdown: str = ""
+) -> Outcome:
+    """How a job ended whose workflow is in `phase`.
+
+    `report` is the notebook step's result file (`couler_jobs.in_pod.outcome.Outcome`), empty when
+    there is none. `message` and `shutdown` are the workflow's own, where they are known.
+    """
+    status = _status(phase, report, shutdown)
+    return Outcome(
+        status=status,
+        message=None if status is JobStatus.COMPLETED else _sentence(status, report, message),
+        ended_at=ended_at,
+        started_at=_milliseconds(report.get("started_at")),
+    )
+
+
+def with_files(outcome: Outcome, files: tuple[str, ...]) -> Outcome:
+    """The outcome of a job whose working folder holds these files."""
+    return replace(outcome, files=files)
+
+
+def read_report(text: str) -> dict[str, Any]:
+    """A result file's text as a mapping, an empty one for what is none: a job has to end anyway."""
+    try:
+        report = json.loads(text)
+    except ValueError:
+        return {}
+    return report if isinstance(report, dict) else {}
+
+
+def shortened_message(message: str) -> str:
+    """A message that fits its column, which takes nothing but Unicode."""
+    message = message.encode("utf-8", "backslashreplace").decode()
+    return message if len(message) <= LONGEST_MESSAGE else message[: LONGEST_MESSAGE - 3] + "..."
+
+
+def _status(phase: Phase, report: Mapping[str, Any], shutdown: str) -> JobStatus:
+    if phase is Phase.SUCCEEDED:
+        return JobStatus.COMPLETED
+    if shutdown or report.get("status") == "stopped":
+        return JobStatus.STOPPED
+    return JobStatus.FAILED
+
+
+def _sentence(status: JobStatus, report: Mapping[str, Any], message: str) -> str:
+    said = report.get("message")
+    if isinstance(said, str) and said:
+        return shortened_message(said)
+    if status is JobStatus.STOPPED:
+        return shortened_message(message) or "Stopped."
+    why = f" ({message})" if message else ""
+    return shortened_message(
+        f"The notebook ended without saying why{why}: it ran out of memory, or what ran it was "
+        "killed. The log has what it printed."
+    )
+
+
+def _milliseconds(moment: object) -> int | None:
+    try:
+        return int(datetime.fromisoformat(str(moment)).timestamp() * 1000)
+    except ValueError:
+        return None

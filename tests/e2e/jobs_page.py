@@ -1,0 +1,78 @@
+"""JupyterLab's scheduler pages, in the words of the person who clicks."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from playwright.sync_api import Locator, Page, expect
+
+from couler_jobs.demo.jupyter import JupyterLab
+
+
+@dataclass
+class JobsPage:
+    """Clicks, and keeps a numbered screenshot of each look in `shots`."""
+
+    page: Page
+    shots: Path
+    taken: int = 0
+
+    def open(self, lab: JupyterLab) -> None:
+        self.page.goto(lab.link)
+        self.page.wait_for_selector(".jp-DirListing-item")
+
+    def look(self, what: str) -> None:
+        self.shots.mkdir(exist_ok=True)
+        self.taken += 1
+        self.page.screenshot(path=self.shots / f"{self.taken:02d} {what}.png")
+
+    def create_job_from(self, notebook: str) -> None:
+        file = self.page.locator(".jp-DirListing-item", has_text=notebook)
+        file.click(button="right")
+        self.page.get_by_text("Create Job", exact=True).click()
+        expect(self.page.get_by_label("Job name")).to_be_visible()
+
+    def add_parameter(self, name: str, value: str) -> None:
+        fields = self.page.locator("input[name^='parameter-']")
+        before = fields.count()
+        self.page.get_by_title("Add new parameter").click()
+        expect(fields).to_have_count(before + 2)
+        fields.nth(before).fill(name)
+        fields.nth(before + 1).fill(value)
+        fields.nth(before + 1).blur()
+
+    def submit(self) -> None:
+        self.page.get_by_role("button", name="Create", exact=True).click()
+        expect(self.page.get_by_role("alert")).to_contain_text("has been created")
+
+    def run_on_a_schedule(self, line: str) -> None:
+        self.page.get_by_label("Run on a schedule").click()
+        self.schedule(line)
+
+    def schedule(self, line: str) -> None:
+        interval = self.page.locator("[id$='scheduleInterval'], [id$='-interval']")
+        if interval.count():
+            interval.first.click()
+            self.page.get_by_role("option", name="Custom schedule").click()
+        field = self.page.get_by_label("Cron expression")
+        field.fill(line)
+        field.blur()
+
+    def submit_definition(self) -> None:
+        self.page.get_by_role("button", name="Create", exact=True).click()
+        expect(self.page.locator("tbody tr").first).to_be_visible()
+
+    def open_definitions(self) -> None:
+        self.page.get_by_role("tab", name="Job Definitions").click()
+
+    def row(self, job: str) -> Locator:
+        return self.page.locator("tbody tr", has_text=job)
+
+    def reload_until(self, job: str, status: str, seconds: float = 90) -> None:
+        for _ in range(int(seconds)):
+            self.page.get_by_role("button", name="Reload").click()
+            self.page.wait_for_timeout(1000)
+            if status in self.row(job).inner_text():
+                return
+        raise AssertionError(f"{job} did not become {status}: {self.row(job).inner_text()}")

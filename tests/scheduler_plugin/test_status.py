@@ -1,0 +1,101 @@
+from typing import Any
+
+import pytest
+
+from couler_jobs.spec.status import Phase
+from scheduler_plugin.status import (
+    ACTIVE,
+    ENDED,
+    LONGEST_MESSAGE,
+    JobStatus,
+    Outcome,
+    outcome,
+    read_report,
+)
+
+FAILED = {"status": "failed", "message": "Cell 2 of 3 failed: ValueError: no"}
+
+
+@pytest.mark.parametrize(
+    ("phase", "report", "shutdown", "status"),
+    [
+        (Phase.SUCCEEDED, {}, "", JobStatus.COMPLETED),
+        (Phase.SUCCEEDED, FAILED, "", JobStatus.COMPLETED),
+        (Phase.FAILED, FAILED, "", JobStatus.FAILED),
+        (Phase.FAILED, {}, "", JobStatus.FAILED),
+        (Phase.ERROR, {}, "", JobStatus.FAILED),
+        (Phase.FAILED, {"status": "stopped"}, "", JobStatus.STOPPED),
+        (Phase.FAILED, FAILED, "Stop", JobStatus.STOPPED),
+        (Phase.FAILED, {}, "Terminate", JobStatus.STOPPED),
+    ],
+)
+def test_a_job_ends_as(
+    phase: Phase, report: dict[str, Any], shutdown: str, status: JobStatus
+) -> None:
+    assert outcome(phase, report, ended_at=1, shutdown=shutdown).status is status
+
+
+def test_a_failed_notebook_says_which_cell_and_which_error() -> None:
+    assert outcome(Phase.FAILED, FAILED, ended_at=1).message == FAILED["message"]
+
+
+def test_a_step_that_never_reported_says_what_the_workflow_says() -> None:
+    message = outcome(Phase.ERROR, {}, ended_at=1, message="OOMKilled (exit code 137)").message
+
+    assert message is not None
+    assert "OOMKilled (exit code 137)" in message
+
+
+def test_a_completed_job_has_no_message() -> None:
+    assert outcome(Phase.SUCCEEDED, {"message": "x"}, ended_at=1).message is None
+
+
+def test_a_stopped_job_says_so_without_a_report() -> None:
+    assert outcome(Phase.FAILED, {}, ended_at=1, shutdown="Stop").message == "Stopped."
+
+
+def test_a_long_message_is_cut_to_its_column() -> None:
+    message = outcome(Phase.FAILED, {"message": "x" * 5000}, ended_at=1).message
+
+    assert message is not None
+    assert len(message) == LONGEST_MESSAGE
+    assert message.endswith("...")
+
+
+def test_a_message_is_unicode_whatever_the_notebook_said() -> None:
+    assert outcome(Phase.FAILED, {"message": "half \ud800"}, ended_at=1).message == "half \\ud800"
+
+
+def test_the_start_is_the_notebooks_own() -> None:
+    report = {"started_at": "2026-11-22T01:02:03.500Z"}
+
+    assert outcome(Phase.SUCCEEDED, report, ended_at=1).started_at == 1795309323500
+
+
+@pytest.mark.parametrize("text", ["", "{", "[1]", "null", '"x"'])
+def test_a_broken_report_counts_as_none(text: str) -> None:
+    assert read_report(text) == {}
+
+
+def test_every_status_is_active_or_ended() -> None:
+    assert set(ACTIVE) | set(ENDED) == set(JobStatus)
+    assert not set(ACTIVE) & set(ENDED)
+
+
+def test_the_words_are_those_of_jupyter_scheduler() -> None:
+    from jupyter_scheduler.models import Status
+
+    assert {one.value for one in Status} == {one.value for one in JobStatus}
+
+
+@pytest.mark.parametrize("files", [None, (), ("a", "b/c")])
+def test_an_outcome_survives_its_outbox(files: tuple[str, ...] | None) -> None:
+    before = Outcome(status=JobStatus.FAILED, message="why", ended_at=2, started_at=1, files=files)
+
+    assert Outcome.from_json(before.to_json()) == before
+
+
+@pytest.mark.parametrize("text", ["", "{}", "[]", '{"status": "?", "message": "", "ended_at": 1}'])
+def test_a_text_that_is_no_outbox_is_an_error(text: str) -> None:
+    with pytest.raises((ValueError, KeyError, TypeError)):
+        Outcome.from_json(text)
