@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from typing import Any
 
-from couler_jobs.compiler.expressions import Writer
+from couler_jobs.compiler.expressions import Writer, artifact_of
 from couler_jobs.compiler.split import fits, split
 from couler_jobs.compiler.targets import fitted
 from couler_jobs.errors import CompileError
@@ -52,6 +52,8 @@ def _is_large(workflow: model.Workflow) -> bool:
     for template in workflow.templates:
         if isinstance(template, model.Pod):
             size += 1000 + len(template.container.source or "") + len(template.extra)
+        elif isinstance(template, model.Plain):
+            size += 1000 + len(template.fields) + len(template.extra)
         else:
             texts = sum(len(str(t)) for call in template.calls[::16] for _, t in call.arguments)
             size += 100 * len(template.calls) + 16 * texts
@@ -108,42 +110,88 @@ def _parameter(parameter: model.Parameter) -> Fields:
 
 
 def _template(template: model.Template, target: Target) -> Fields:
-    found = _pod(template, target) if isinstance(template, model.Pod) else _graph(template)
+    if isinstance(template, model.Graph):
+        found = _graph(template, target)
+    else:
+        found = _leaf(template, target)
     return found | _extra(template.extra, "Template", target, f"The template {template.name}")
 
 
+def _leaf(leaf: model.Pod | model.Plain, target: Target) -> Fields:
+    found: Fields = {"name": leaf.name}
+    if inputs := _inputs(leaf.inputs, leaf.artifacts, target):
+        found["inputs"] = inputs
+    if leaf.outputs:
+        found["outputs"] = _output_files(leaf.outputs, target)
+    if leaf.retry:
+        where = f"The retries of {leaf.name}"
+        found["retryStrategy"] = fitted("RetryStrategy", _retry(leaf.retry), target, where)
+    if leaf.timeout:
+        found["activeDeadlineSeconds"] = leaf.timeout
+    return found | (_plain(leaf, target) if isinstance(leaf, model.Plain) else _pod(leaf, target))
+
+
 def _pod(pod: model.Pod, target: Target) -> Fields:
-    found: Fields = {"name": pod.name}
-    if pod.inputs:
-        found["inputs"] = {"parameters": [_parameter(p) for p in pod.inputs]}
-    if pod.outputs:
-        found["outputs"] = _output_files(pod.outputs)
-    if pod.retry:
-        found["retryStrategy"] = fitted(
-            "RetryStrategy", _retry(pod.retry), target, f"The retries of {pod.name}"
-        )
-    if pod.timeout:
-        found["activeDeadlineSeconds"] = pod.timeout
     kind = "container" if pod.container.source is None else "script"
-    found[kind] = _container(pod.container)
     types = {"container": "Container", "script": "ScriptTemplate"}
-    found[kind] |= _extra(pod.container.extra, types[kind], target, f"The {kind} of {pod.name}")
+    more = _extra(pod.container.extra, types[kind], target, f"The {kind} of {pod.name}")
+    return {kind: _container(pod.container) | more}
+
+
+_PLAIN_TYPES = {
+    "resource": "ResourceTemplate",
+    "http": "HTTP",
+    "suspend": "SuspendTemplate",
+    "containerSet": "ContainerSetTemplate",
+    "plugin": "Plugin",
+    "data": "Data",
+}
+
+
+def _plain(plain: model.Plain, target: Target) -> Fields:
+    where = f"The {plain.kind} of {plain.name}"
+    return {plain.kind: _extra(plain.fields, _PLAIN_TYPES[plain.kind], target, where)}
+
+
+def _inputs(
+    parameters: tuple[model.Parameter, ...], artifacts: tuple[model.Artifact, ...], target: Target
+) -> Fields:
+    found: Fields = {}
+    if parameters:
+        found["parameters"] = [_parameter(parameter) for parameter in parameters]
+    if artifacts:
+        found["artifacts"] = [_artifact(artifact, target) for artifact in artifacts]
     return found
 
 
-def _output_files(outputs: tuple[model.OutputFile, ...]) -> Fields:
-    parameters = [_output_parameter(o) for o in outputs if o.kind == "parameter"]
-    artifacts = [{"name": o.name, "path": o.path} for o in outputs if o.kind == "artifact"]
+def _artifact(artifact: model.Artifact, target: Target) -> Fields:
+    found: Fields = {"name": artifact.name}
+    if artifact.path:
+        found["path"] = artifact.path
+    return found | _extra(artifact.extra, "Artifact", target, f"The artifact {artifact.name}")
+
+
+def _output_files(outputs: tuple[model.OutputFile, ...], target: Target) -> Fields:
+    parameters = [_output_parameter(o, target) for o in outputs if o.kind == "parameter"]
+    artifacts = [_output_artifact(o, target) for o in outputs if o.kind == "artifact"]
     return ({"parameters": parameters} if parameters else {}) | (
         {"artifacts": artifacts} if artifacts else {}
     )
 
 
-def _output_parameter(output: model.OutputFile) -> Fields:
-    found: Fields = {"name": output.name, "valueFrom": {"path": output.path}}
-    if output.global_name:
-        found["globalName"] = output.global_name
-    return found
+def _output_parameter(output: model.OutputFile, target: Target) -> Fields:
+    source = {"path": output.path} if output.path else {}
+    more = _extra(output.extra, "ValueFrom", target, f"The output {output.name}")
+    return {"name": output.name, "valueFrom": source | more} | _global(output.global_name)
+
+
+def _output_artifact(output: model.OutputFile, target: Target) -> Fields:
+    artifact = model.Artifact(name=output.name, path=output.path, extra=output.extra)
+    return _artifact(artifact, target) | _global(output.global_name)
+
+
+def _global(name: str | None) -> Fields:
+    return {"globalName": name} if name else {}
 
 
 def _retry(retry: model.Retry) -> Fields:
@@ -183,17 +231,17 @@ def _container(container: model.Container) -> Fields:
     return found
 
 
-def _graph(graph: model.Graph) -> Fields:
+def _graph(graph: model.Graph, target: Target) -> Fields:
     maybe = {call.name for call in graph.calls if call.when is not None}
     writer = Writer("tasks" if graph.groups is None else "steps", maybe)
     found: Fields = {"name": graph.name}
-    if graph.inputs:
-        found["inputs"] = {"parameters": [_parameter(p) for p in graph.inputs]}
+    if inputs := _inputs(graph.inputs, graph.artifacts, target):
+        found["inputs"] = inputs
     if graph.results:
-        found["outputs"] = {"parameters": [_result(writer, r) for r in graph.results]}
+        found["outputs"] = _results(writer, graph.results)
     if graph.parallelism:
         found["parallelism"] = graph.parallelism
-    calls = [_call(writer, call) for call in graph.calls]
+    calls = [_call(writer, call, target) for call in graph.calls]
     if graph.groups is None:
         found["dag"] = {"tasks": calls}
     else:
@@ -218,8 +266,8 @@ def _grouped(calls: list[Fields], groups: tuple[int, ...]) -> list[list[Fields]]
     return [[next(remaining) for _ in range(size)] for size in groups]
 
 
-def _call(writer: Writer, call: model.Call) -> Fields:
-    found: Fields = {"name": call.name, "template": call.template}
+def _call(writer: Writer, call: model.Call, target: Target) -> Fields:
+    found: Fields = {"name": call.name, **_called(call.template)}
     if call.depends_on:
         found["depends"] = call.depends_on
     elif call.depends:
@@ -235,19 +283,49 @@ def _call(writer: Writer, call: model.Call) -> Fields:
                 for name, value in call.arguments
             ]
         }
-    return found
+    if call.artifacts:
+        given = [_given_artifact(writer, artifact, target) for artifact in call.artifacts]
+        found.setdefault("arguments", {})["artifacts"] = given
+    if call.extra == "{}":
+        return found
+    return found | _extra(call.extra, _CALL_TYPES[writer.prefix], target, f"The call {call.name}")
+
+
+_CALL_TYPES = {"tasks": "DAGTask", "steps": "WorkflowStep"}
+
+
+def _called(template: str | model.TemplateRef) -> Fields:
+    if isinstance(template, str):
+        return {"template": template}
+    found: Fields = {"name": template.name, "template": template.template}
+    return {"templateRef": found | ({"clusterScope": True} if template.cluster else {})}
+
+
+def _given_artifact(writer: Writer, artifact: model.Artifact, target: Target) -> Fields:
+    found = _artifact(artifact, target)
+    if artifact.source is None:
+        return found
+    return found | writer.given_artifact(artifact.source)
 
 
 def _add_loop(found: Fields, writer: Writer, loop: model.Loop) -> None:
     if loop.over is not None:
         found["withParam"] = writer.tag(loop.over)
+    elif loop.sequence:
+        found["withSequence"] = {name: writer.text(text) for name, text in loop.sequence}
     else:
         found["withItems"] = [i if isinstance(i, str) else dict(i) for i in loop.items]
 
 
-def _result(writer: Writer, result: model.Result) -> Fields:
-    found: Fields = {"name": result.name}
-    if result.global_name:
-        found["globalName"] = result.global_name
-    found["valueFrom"] = writer.value_from(result.value)
+def _results(writer: Writer, results: tuple[model.Result, ...]) -> Fields:
+    found: Fields = {}
+    for result in results:
+        found.setdefault(f"{result.kind}s", []).append(_result(writer, result))
     return found
+
+
+def _result(writer: Writer, result: model.Result) -> Fields:
+    found: Fields = {"name": result.name} | _global(result.global_name)
+    if result.kind == "artifact":
+        return found | writer.artifact_from(artifact_of(result.value))
+    return found | {"valueFrom": writer.value_from(result.value)}

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Collection
-from typing import assert_never
+from typing import Any, assert_never
 
+from couler_jobs.errors import CompileError
 from couler_jobs.spec import model
 
 _PLAIN = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
@@ -16,7 +17,7 @@ class Writer:
     """Writes what one template's calls refer to."""
 
     def __init__(self, prefix: str, maybe: Collection[str]) -> None:
-        self._prefix = prefix  #: `tasks` in a DAG, `steps` in groups
+        self.prefix = prefix  #: `tasks` in a DAG, `steps` in groups
         self._maybe = maybe  #: calls that may not run, so that their outputs may not exist
 
     def text(self, text: model.Text) -> str:
@@ -32,8 +33,8 @@ class Writer:
                 return "{{" + self._output(reference, _dotted) + "}}"
             case model.Output() | model.Either():
                 return "{{=" + self.value(reference) + "}}"
-            case model.Input(name=name):
-                return "{{inputs.parameters." + name + "}}"
+            case model.Input(name=name, kind=kind):
+                return "{{inputs." + kind + "s." + name + "}}"
             case model.Item(key=key):
                 return "{{item}}" if key is None else "{{item." + key + "}}"
             case model.Variable(name=name):
@@ -53,8 +54,8 @@ class Writer:
                 return self._output(reference, _member)
             case model.Either(outputs=outputs):
                 return f"({' : '.join(map(self._ran, outputs))} : {quoted('null')})"
-            case model.Input(name=name):
-                return "inputs.parameters" + _member(name)
+            case model.Input(name=name, kind=kind):
+                return f"inputs.{kind}s" + _member(name)
             case model.Item(key=key):
                 return "item" if key is None else "item" + _member(key)
             case model.Variable(name=name):
@@ -63,7 +64,7 @@ class Writer:
                 assert_never(reference)
 
     def _ran(self, output: model.Output) -> str:
-        status = f"{self._prefix}{_member(output.task)}.status"
+        status = f"{self.prefix}{_member(output.task)}.status"
         return f"{status} == 'Succeeded' ? {self._output(output, _member)}"
 
     def value_from(self, text: model.Text) -> dict[str, str]:
@@ -79,8 +80,34 @@ class Writer:
         parts = [quoted(p) if isinstance(p, str) else self.value(p) for p in text.parts]
         return {"expression": " + ".join(parts)}
 
+    def artifact_from(self, reference: model.Output | model.Either | model.Input) -> dict[str, str]:
+        """Where a template's output artifact comes from."""
+        if isinstance(reference, model.Either):
+            *first, last = reference.outputs
+            chosen = [*map(self._ran, first), self._output(last, _member)]
+            return {"fromExpression": " : ".join(chosen)}
+        return {"from": self._plain_tag(reference)}
+
+    def given_artifact(self, source: model.Output | model.Either | model.Input) -> dict[str, Any]:
+        """What a call gives: optional if it may not be there. Raises CompileError for `Either`.
+
+        Argo refuses an argument that has only `fromExpression`.
+        """
+        if isinstance(source, model.Either):
+            raise CompileError(
+                "Argo passes no artifact of one of several steps: give the steps a workflow of "
+                "their own, and return cj.either(...) from it."
+            )
+        maybe = isinstance(source, model.Output) and source.task in self._maybe
+        return {"from": self._plain_tag(source)} | ({"optional": True} if maybe else {})
+
+    def _plain_tag(self, reference: model.Output | model.Input) -> str:
+        if isinstance(reference, model.Output):
+            return "{{" + self._output(reference, _dotted) + "}}"
+        return self.tag(reference)
+
     def _output(self, output: model.Output, member: Callable[[str], str]) -> str:
-        where = f"{self._prefix}{member(output.task)}.outputs"
+        where = f"{self.prefix}{member(output.task)}.outputs"
         if output.kind == "result":
             return f"{where}.result"
         return f"{where}.{output.kind}s{member(output.name)}"
@@ -134,6 +161,14 @@ def _numeric(found: model.Compare) -> bool:
     return any(
         isinstance(side, model.Constant) and side.number for side in (found.left, found.right)
     )
+
+
+def artifact_of(text: model.Text) -> model.Output | model.Either | model.Input:
+    """The reference that an artifact's text is. Raises CompileError for any other text."""
+    match text:
+        case model.Joined(parts=(model.Output() | model.Either() | model.Input() as found,)):
+            return found
+    raise CompileError(f"{text!r} is no artifact of a step: return one, not text made of it.")
 
 
 def quoted(text: str) -> str:

@@ -11,7 +11,9 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
+from typing import Literal
 
+from couler_jobs.compiler.expressions import artifact_of
 from couler_jobs.compiler.partition import partition
 from couler_jobs.errors import CompileError
 from couler_jobs.spec import graph as order
@@ -25,6 +27,8 @@ MOST_INPUTS = 500
 """And this on a template's input parameters."""
 
 Piece = str | model.Reference
+Source = model.Output | model.Either | model.Input
+Kind = Literal["parameter", "artifact"]
 _NAME = re.compile(r"[A-Za-z][-\w]*(?=\.|\s|\)|$|&|\|)")
 _OF_A_TASK = ("{{tasks.", "{{steps.", "{{=")
 
@@ -89,10 +93,15 @@ def _merged(workflow: model.Workflow) -> model.Workflow:
 
 
 def _calling(template: model.Template, named: Mapping[str, str]) -> model.Template:
-    if isinstance(template, model.Pod):
+    if not isinstance(template, model.Graph):
         return template
-    calls = (replace(call, template=named[call.template]) for call in template.calls)
-    return replace(template, calls=tuple(calls))
+    return replace(template, calls=tuple(_renamed_call(call, named) for call in template.calls))
+
+
+def _renamed_call(call: model.Call, named: Mapping[str, str]) -> model.Call:
+    if isinstance(call.template, model.TemplateRef):
+        return call
+    return replace(call, template=named[call.template])
 
 
 # --- a graph in parts
@@ -104,7 +113,8 @@ class _Part:
     def __init__(self, name: str, calls: Sequence[model.Call], rename: Mapping[str, str]) -> None:
         self.name, self.calls, self.rename = name, calls, rename
         self.inputs: dict[str, model.Text] = {}  #: by name, as the graph around it passes them
-        self.outputs: dict[model.Joined, str] = {}
+        self.outputs: dict[tuple[model.Joined, Kind], str] = {}
+        self.artifacts: dict[str, model.Artifact] = {}
         self._given: dict[model.Text, str] = {}
 
     def given(self, text: model.Text, name: str = "") -> model.Input:
@@ -114,9 +124,18 @@ class _Part:
             self.inputs[self._given[text]] = text
         return model.Input(name=self._given[text])
 
-    def output(self, text: model.Joined) -> str:
+    def given_artifact(self, source: Source, name: str = "") -> model.Input:
+        """An input of the part with this artifact."""
+        for artifact in self.artifacts.values():
+            if artifact.source == source:
+                return model.Input(name=artifact.name, kind="artifact")
+        name = name or f"file-{len(self.artifacts) + 1}"
+        self.artifacts[name] = model.Artifact(name=name, source=source)
+        return model.Input(name=name, kind="artifact")
+
+    def output(self, text: model.Joined, kind: Kind = "parameter") -> str:
         """The name of an output of the part with this text."""
-        return self.outputs.setdefault(text, f"out-{len(self.outputs) + 1}")
+        return self.outputs.setdefault((text, kind), f"out-{len(self.outputs) + 1}")
 
 
 class _Cut:
@@ -143,9 +162,7 @@ class _Cut:
         inner = [list(self._inner(part)) for part in parts if part is not None]
         real = [part for part in parts if part is not None]
         outer = [self._direct(g[0]) for g, p in zip(self._groups, parts, strict=True) if p is None]
-        results = tuple(
-            replace(result, value=self._text(result.value, None)) for result in self._graph.results
-        )
+        results = tuple(self._result(result) for result in self._graph.results)
         if shared:
             inner = _lifted(real, inner)
         made: dict[model.Graph, str] = {}
@@ -157,13 +174,19 @@ class _Cut:
             outer.append(self._call(part, made[graph]))
         yield replace(self._graph, calls=tuple(outer), results=results)
 
+    def _result(self, result: model.Result) -> model.Result:
+        if result.kind == "parameter":
+            return replace(result, value=self._text(result.value, None))
+        found = self._source(artifact_of(result.value), None)
+        return replace(result, value=model.Joined(parts=(found,)))
+
     def _made(self, group: list[str], tasks: Names, shared: bool) -> _Part | None:
         if len(group) == 1:
             self._part[group[0]] = None
             return None
         counted = Names()
         calls = [self._by_name[name] for name in group]
-        rename = {c.name: counted.take(c.template) if shared else c.name for c in calls}
+        rename = {c.name: counted.take(_template(c)) if shared else c.name for c in calls}
         part = _Part(tasks.take("part"), calls, rename)
         self._part.update(dict.fromkeys(group, part))
         return part
@@ -190,12 +213,13 @@ class _Cut:
         return replace(seen, depends_on=self._expression(call, None))
 
     def _seen(self, call: model.Call, part: _Part | None) -> model.Call:
-        for _, text in call.arguments:
+        for text in (call.extra, *(text for _, text in call.arguments)):
             if isinstance(text, str) and any(tag in text for tag in _OF_A_TASK):
                 raise self._refusal(call, "names another step in a text")
         return replace(
             call,
             arguments=tuple((name, self._text(text, part)) for name, text in call.arguments),
+            artifacts=tuple(self._artifact(artifact, part) for artifact in call.artifacts),
             when=None if call.when is None else self._condition(call.when, part),
             loop=None if call.loop is None else self._loop(call.loop, part),
         )
@@ -235,13 +259,14 @@ class _Cut:
             name=part.name,
             template=template,
             arguments=tuple(part.inputs.items()),
+            artifacts=tuple(part.artifacts.values()),
             depends=self._outer_names(before),
         )
 
     def _graph_of(self, part: _Part, calls: Sequence[model.Call]) -> model.Graph:
         results = (
-            model.Result(name=name, value=_mapped_text(text, part.rename))
-            for text, name in part.outputs.items()
+            model.Result(name=name, value=_mapped_text(text, part.rename), kind=kind)
+            for (text, kind), name in part.outputs.items()
         )
         if len(part.inputs) > MOST_INPUTS:
             raise CompileError(
@@ -253,6 +278,7 @@ class _Cut:
             name="",
             calls=tuple(calls),
             inputs=tuple(model.Parameter(name=name) for name in part.inputs),
+            artifacts=tuple(model.Artifact(name=name) for name in part.artifacts),
             results=tuple(results),
             extra=self._graph.extra,
         )
@@ -270,6 +296,29 @@ class _Cut:
             else:
                 pieces.append(self._far(origin, model.Joined(parts=tuple(run)), part))
         return model.Joined(parts=tuple(pieces))
+
+    def _artifact(self, artifact: model.Artifact, part: _Part | None) -> model.Artifact:
+        if artifact.source is None:
+            return artifact
+        return replace(artifact, source=self._source(artifact.source, part))
+
+    def _source(self, source: Source, part: _Part | None) -> Source:
+        """Where an artifact comes from."""
+        origin = self._origin(source)
+        if origin is None or origin is part:
+            return self._near_source(source, part)
+        name = origin.output(model.Joined(parts=(source,)), "artifact")
+        out = model.Output(task=origin.name, name=name, kind="artifact")
+        return out if part is None else part.given_artifact(out)
+
+    def _near_source(self, source: Source, part: _Part | None) -> Source:
+        if part is None:
+            return source
+        if isinstance(source, model.Input):
+            return part.given_artifact(source, source.name)
+        if self._origin(source) is part:
+            return _mapped_source(source, part.rename)
+        return part.given_artifact(source)
 
     def _reference(self, reference: model.Reference, part: _Part | None) -> model.Reference:
         text = self._text(model.Joined(parts=(reference,)), part)
@@ -370,12 +419,22 @@ def _renamed(term: str, names: Mapping[str, str]) -> str:
 
 def _mapped(piece: model.Reference, names: Mapping[str, str]) -> model.Reference:
     """A reference to a call of the same part, by the name that the call has there."""
-    if isinstance(piece, model.Output):
-        return replace(piece, task=names[piece.task])
-    if isinstance(piece, model.Either):
-        outputs = (replace(output, task=names[output.task]) for output in piece.outputs)
-        return replace(piece, outputs=tuple(outputs))
+    if isinstance(piece, model.Output | model.Either):
+        return _mapped_source(piece, names)
     return piece
+
+
+def _mapped_source(
+    source: model.Output | model.Either, names: Mapping[str, str]
+) -> model.Output | model.Either:
+    if isinstance(source, model.Output):
+        return replace(source, task=names[source.task])
+    outputs = (replace(output, task=names[output.task]) for output in source.outputs)
+    return replace(source, outputs=tuple(outputs))
+
+
+def _template(call: model.Call) -> str:
+    return call.template if isinstance(call.template, str) else call.template.template
 
 
 def _mapped_text(text: model.Joined, names: Mapping[str, str]) -> model.Joined:

@@ -37,16 +37,17 @@ class CoulerScope(Scope):
     def record(
         self,
         name: str,
-        template: str,
+        template: str | model.TemplateRef,
         arguments: recorder.Arguments,
         depends: Iterable[str],
         loop: model.Loop | None = None,
+        **more: Any,
     ) -> str:
         """Add a call after what Couler's order says; in a `dag` an equal call is the same one."""
-        key = (name, template, arguments)
+        key = (name, template, arguments, *sorted(more.items()))
         task = self._same.get(key) if self._same is not None else None
         if task is None:
-            task = self._append(name, template, arguments, depends, loop or self._loop)
+            task = self._append(name, template, arguments, depends, loop or self._loop, **more)
         if self._same is not None:
             self._same[key] = task
             self._touched.append(task)
@@ -55,16 +56,18 @@ class CoulerScope(Scope):
     def _append(
         self,
         name: str,
-        template: str,
+        template: str | model.TemplateRef,
         arguments: recorder.Arguments,
         depends: Iterable[str],
         loop: model.Loop | None,
+        **more: Any,
     ) -> str:
         before = tuple(self._ends)
         if self._start is not None:
             before = tuple(dict.fromkeys((*self._start, *depends, *self._loop_tasks)))
         self._count_into_group()
-        task = self.add(name, template, arguments, before, loop, self._expression)
+        ordered = more | {"depends_on": self._expression}
+        task = self.add(name, template, arguments, before, loop, **ordered)
         for end in before:
             self._ends.pop(end, None)
         self._ends[task] = None

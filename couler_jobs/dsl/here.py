@@ -111,11 +111,13 @@ class _Run:
         return {result.name: frame.text(result.value) for result in graph.results}
 
     def _call(self, call: model.Call, frame: _Frame) -> dict[str, str]:
+        template = call.template
+        if isinstance(template, model.TemplateRef):
+            raise DeclarationError(f"{call.name} calls a stored template, which run_here cannot.")
         if call.loop is None:
-            return self._template(call.template, frame.arguments(call))
+            return self._template(template, frame.arguments(call))
         rounds = [
-            self._template(call.template, frame.arguments(call, item))
-            for item in frame.items(call.loop)
+            self._template(template, frame.arguments(call, item)) for item in frame.items(call.loop)
         ]
         names = rounds[0] if rounds else ()
         return {name: wire.encode([one[name] for one in rounds]) for name in names}

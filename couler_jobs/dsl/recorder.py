@@ -55,22 +55,26 @@ class Scope:
     def record(
         self,
         name: str,
-        template: str,
+        template: str | model.TemplateRef,
         arguments: Arguments,
         depends: Iterable[str],
         loop: model.Loop | None = None,
+        **more: Any,
     ) -> str:
-        """Add a call that follows `depends`; the answer is its name in this graph."""
-        return self.add(name, template, arguments, depends, loop)
+        """Add a call that follows `depends`; the answer is its name in this graph.
+
+        `more` are further fields of `model.Call`.
+        """
+        return self.add(name, template, arguments, depends, loop, **more)
 
     def add(
         self,
         name: str,
-        template: str,
+        template: str | model.TemplateRef,
         arguments: Arguments,
         depends: Iterable[str],
         loop: model.Loop | None = None,
-        depends_on: str | None = None,
+        **more: Any,
     ) -> str:
         """Add exactly this call, under the conditions around it."""
         task = self.names.take(name)
@@ -80,9 +84,9 @@ class Scope:
                 template=template,
                 arguments=arguments,
                 depends=tuple(depends),
-                depends_on=depends_on,
                 when=self._when() if self.conditions else None,
                 loop=loop,
+                **more,
             )
         )
         return task
@@ -157,7 +161,7 @@ class Recording:
         self.scopes: list[Scope] = []
         self.made: dict[Any, Any] = {}  #: by what each was made from
         self.templates: list[Finished] = []
-        self.varying: dict[str, Varying] = {}  #: by the name that its calls have meanwhile
+        self.varying: dict[object, Varying] = {}  #: by the name that its calls have meanwhile
 
     def finished(self) -> tuple[model.Template, ...]:
         """All templates, in the order in which they were first used."""

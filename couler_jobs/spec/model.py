@@ -31,9 +31,10 @@ class Either:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Input:
-    """An input parameter of the template that makes the reference."""
+    """An input of the template that makes the reference."""
 
     name: str
+    kind: Literal["parameter", "artifact"] = "parameter"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -127,12 +128,31 @@ class Parameter:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class OutputFile:
-    """An output that is read from a file of the step."""
+    """An output of a step: mostly the file at `path`, else what `extra` says.
+
+    `extra` are further fields of Argo's, a JSON object: of an artifact (`s3`, `archive` ...), or of
+    a parameter's `valueFrom` (`default`, `jsonPath` ...).
+    """
 
     name: str
-    path: str
+    path: str | None
     kind: Literal["parameter", "artifact"] = "parameter"
     global_name: str | None = None
+    extra: str = "{}"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Artifact:
+    """A file or folder that a template takes (`path`), or that a call gives it (`source`).
+
+    `extra` are further fields of Argo's artifact, a JSON object: where it lies (`s3`, `raw`,
+    `http` ...), `archive`, `mode`, `optional`.
+    """
+
+    name: str
+    path: str | None = None
+    source: Output | Either | Input | None = None
+    extra: str = "{}"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -164,12 +184,12 @@ class Container:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Pod:
-    """A template that runs one container."""
+class Leaf:
+    """A template that calls no others."""
 
     name: str
-    container: Container
     inputs: tuple[Parameter, ...] = ()
+    artifacts: tuple[Artifact, ...] = ()
     outputs: tuple[OutputFile, ...] = ()
     retry: Retry | None = None
     timeout: int | None = None  #: seconds
@@ -177,11 +197,39 @@ class Pod:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Pod(Leaf):
+    """A template that runs one container."""
+
+    container: Container
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Plain(Leaf):
+    """A template of another kind, in Argo's own words: `kind` is the field's name."""
+
+    kind: Literal["resource", "http", "suspend", "containerSet", "plugin", "data"]
+    fields: str = "{}"  #: what stands below it, a JSON object
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TemplateRef:
+    """A template of a WorkflowTemplate, or (`cluster`) of a ClusterWorkflowTemplate."""
+
+    name: str
+    template: str
+    cluster: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Loop:
-    """Run a call once for each item: of a list known now, or of a reference's JSON list."""
+    """Run a call once for each item: of a list known now, of a reference's JSON list, of numbers.
+
+    `sequence` has the fields of Argo's `withSequence`: count, or start and end, and format.
+    """
 
     items: tuple[str | tuple[tuple[str, str], ...], ...] = ()  #: texts, or fields of texts
     over: Reference | None = None
+    sequence: tuple[tuple[str, Text], ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -193,20 +241,23 @@ class Call:
     """
 
     name: str
-    template: str
+    template: str | TemplateRef
     arguments: tuple[tuple[str, Text], ...] = ()
+    artifacts: tuple[Artifact, ...] = ()
     depends: tuple[str, ...] = ()
     depends_on: str | None = None
     when: Condition | None = None
     loop: Loop | None = None
+    extra: str = "{}"  #: further fields of the task, a JSON object
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Result:
-    """An output of a graph; `value` is made of its calls' outputs."""
+    """An output of a graph; `value` is made of its calls' outputs, an artifact's of one alone."""
 
     name: str
     value: Text
+    kind: Literal["parameter", "artifact"] = "parameter"
     global_name: str | None = None
 
 
@@ -218,12 +269,13 @@ class Graph:
     calls: tuple[Call, ...]
     groups: tuple[int, ...] | None = None  #: how many calls each group has; None makes a DAG
     inputs: tuple[Parameter, ...] = ()
+    artifacts: tuple[Artifact, ...] = ()
     results: tuple[Result, ...] = ()
     parallelism: int | None = None
     extra: str = "{}"  #: further fields of the template, a JSON object
 
 
-Template = Pod | Graph
+Template = Pod | Plain | Graph
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
