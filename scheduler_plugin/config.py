@@ -12,11 +12,13 @@ import sys
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
-from traitlets import Dict, Enum, Float, Int, List, Unicode
+from traitlets import Dict, Enum, Float, Int, List, TraitError, Unicode, validate
 from traitlets.config import Configurable
 
+from scheduler_plugin.errors import JobRefused
+from scheduler_plugin.runtime_parameters import KEYS, check_limits
 from scheduler_plugin.staging import Limits
 
 DEFAULTS = Limits()
@@ -57,7 +59,27 @@ class Options(Configurable):  # type: ignore[misc]  # traitlets is not checked h
         None,
         allow_none=True,
         config=True,
-        help="How long a notebook may run. None: for ever.",
+        help="How long a notebook may run that does not say it itself. None: for ever.",
+    )
+    retries = Int(
+        KEYS["retries"].default,
+        config=True,
+        help="How often a notebook that failed is run again, if its job does not say it.",
+    )
+    retry_delay_seconds = Int(
+        KEYS["retry_delay_seconds"].default,
+        config=True,
+        help="How long to wait before the first of these runs; each next wait is twice as long.",
+    )
+    retry_longest_delay_seconds = Int(
+        KEYS["retry_longest_delay_seconds"].default,
+        config=True,
+        help="What no such wait gets longer than.",
+    )
+    upper_limits = Dict(
+        config=True,
+        help="The highest numbers that jobs may ask for in their runtime environment parameters, "
+        "by key: {'timeout_seconds': 86400, 'retries': 5}.",
     )
     folder_size_limit = Int(
         DEFAULTS.size,
@@ -99,15 +121,16 @@ class Options(Configurable):  # type: ignore[misc]  # traitlets is not checked h
         help="How many workflows of a schedule that failed are kept. Job records stay.",
     )
 
+    @validate("upper_limits")  # type: ignore[untyped-decorator]
+    def _checked_limits(self, proposal: Mapping[str, Any]) -> dict[str, int]:
+        try:
+            return check_limits(proposal["value"])
+        except JobRefused as error:
+            raise TraitError(f"upper_limits: {error}") from None
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Schedules:
-    """What every cron workflow gets."""
-
-    concurrency: Literal["Allow", "Forbid", "Replace"] = "Forbid"
-    starting_deadline: int | None = None
-    keep_succeeded: int = 3
-    keep_failed: int = 1
+    def runtime_defaults(self) -> dict[str, Any]:
+        """The operator's values of runtime environment parameters: settings of the same names."""
+        return {name: getattr(self, name) for name in KEYS if self.has_trait(name)}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -124,9 +147,9 @@ class Settings:
     pod_template: Mapping[str, Any] = field(default_factory=dict)  #: see `pod.like_template`
     database_secret: str = ""  #: see `pod.SecretKey`
     python: str = sys.executable
-    timeout: float | None = None
     limits: Limits = DEFAULTS
-    schedules: Schedules = Schedules()
+    defaults: Mapping[str, Any] = field(default_factory=dict)  #: see `runtime_parameters.check`
+    upper_limits: Mapping[str, int] = field(default_factory=dict)
 
 
 def owner(environ: Mapping[str, str]) -> str:

@@ -1,7 +1,8 @@
 """Job definitions: record, files and cron workflow, in an order that leaves none without the rest.
 
 Synchronous, no Jupyter in it. What a tick is asked lies in a file, so an edit of anything but the
-schedule is one file and one row, needs no backend, and cannot leave parameters behind.
+schedule and its policies is one file and one row, needs no backend, and leaves no parameters
+behind.
 """
 
 from __future__ import annotations
@@ -21,7 +22,7 @@ import couler_jobs as cj
 from couler_jobs.errors import BackendError, ConfigError, CoulerJobsError, NotFound
 from couler_jobs.spec.status import CronInfo
 from couler_jobs.submission import target_of
-from scheduler_plugin import labels, output_names, schedules, staging
+from scheduler_plugin import labels, output_names, runtime_parameters, schedules, staging
 from scheduler_plugin.definition_records import (
     COLUMNS,
     Definition,
@@ -131,7 +132,7 @@ class Definitions:
         request = replace(request, output_filename_template=named)
         if parameters is not None:
             request = replace(request, parameters=parameters)
-        return self.jobs.start(check_snapshot(request, Path(tick.snapshot), self.jobs.environments))
+        return self.jobs.start(self._check_again(request, tick))
 
     def delete(self, definition_id: str) -> None:
         """End its schedule and its runs, and delete its cron workflow, its jobs and its record.
@@ -214,7 +215,7 @@ class Definitions:
         store = self.jobs.store(self.folder(definition_id).db_url)
         return Tick(
             job=replace(order.new, job_definition_id=definition_id, idempotency_token=None),
-            asked=order.asked(store, self.jobs.settings),
+            asked=order.asked(store),
             snapshot=str(snapshot),
             origin=origin,
             staging=str(self.jobs.settings.staging),
@@ -263,9 +264,13 @@ class Definitions:
     def _order(self, after: Definition, tick: Tick, origin: str | None) -> Order:
         request = _request(after, origin or tick.origin)
         if origin is None:
-            return check_snapshot(request, Path(tick.snapshot), self.jobs.environments)
+            return self._check_again(request, tick)
         request = replace(request, input_filename="")
         return check(request, self.jobs.settings, self.jobs.environments)
+
+    def _check_again(self, request: JobRequest, tick: Tick) -> Order:
+        snapshot = Path(tick.snapshot)
+        return check_snapshot(request, snapshot, self.jobs.settings, self.jobs.environments)
 
     def _new_input(self, before: Definition, tick: Tick, changes: Mapping[str, Any]) -> str | None:
         """The notebook to take a new snapshot of, if any.
@@ -332,17 +337,21 @@ class Definitions:
 
     def _apply(self, definition: Definition, suspend: bool | None) -> bool:
         """Make its cron workflow as it should be; whether it ticks now."""
-        place, settings = self.jobs.backend, self.jobs.settings
+        place = self.jobs.backend
         manifest = schedules.manifest(
             self._plan(definition.job_definition_id),
             definition.schedule or "",
             definition.timezone or "",
-            settings.schedules,
+            self._options(definition),
             target_of(place),
             suspend,
         )
         applied = cj.schedule(self.jobs.dressed(manifest), backend=place)
         return not applied.suspended
+
+    def _options(self, definition: Definition) -> Mapping[str, Any]:
+        settings, asked = self.jobs.settings, definition.runtime_environment_parameters
+        return runtime_parameters.check(asked, settings.defaults, settings.upper_limits)
 
     def _plan(self, definition_id: str) -> TickPlan:
         settings = self.jobs.settings
@@ -387,7 +396,14 @@ def _values(changes: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _moved(before: Definition, after: Definition) -> bool:
-    return (before.schedule, before.timezone) != (after.schedule, after.timezone)
+    return _in_cron(before) != _in_cron(after)
+
+
+def _in_cron(definition: Definition) -> tuple[object, ...]:
+    """What of a definition its cron workflow says."""
+    asked = definition.runtime_environment_parameters or {}
+    policies = {name: asked[name] for name in schedules.IN_MANIFEST & asked.keys()}
+    return definition.schedule, definition.timezone, policies
 
 
 def _differences(before: Definition, after: Definition) -> dict[str, Any]:

@@ -179,7 +179,7 @@ class Jobs:
 
     def _requests(self, order: Order, folder: JobFolder) -> Mapping[Path, str]:
         store = self.store(folder.db_url)
-        asked = order.asked(store, self.settings)
+        asked = order.asked(store)
         secret = {folder.db_url: self.settings.db_url} if store.db_url_file else {}
         requests = request_files(order.new.job_id, folder, asked)
         return {**requests, folder.job: order.new.as_json(), **secret}

@@ -12,7 +12,7 @@ from typing import Any
 from couler_jobs.in_pod.export import check_formats
 from couler_jobs.in_pod.request import NotebookRequest, Refused
 from couler_jobs.in_pod.source import LARGEST, Source, read_source
-from scheduler_plugin import staging
+from scheduler_plugin import runtime_parameters, staging
 from scheduler_plugin.config import Settings
 from scheduler_plugin.environments import Environments, choose_kernel
 from scheduler_plugin.errors import InputMissing, JobRefused
@@ -55,8 +55,9 @@ class Order:
     prefix: str | None  #: of the environment; None: the server's own
     kernel: str
     parameters: Mapping[str, Any]
+    options: Mapping[str, Any]  #: the value of every key of `runtime_parameters.KEYS`
 
-    def asked(self, store: Store, settings: Settings) -> Asked:
+    def asked(self, store: Store) -> Asked:
         """What the steps of its runs are asked."""
         return Asked(
             input_filename=self.new.input_filename,
@@ -64,7 +65,7 @@ class Order:
             parameters=self.parameters,
             prefix=self.prefix,
             kernel=self.kernel,
-            timeout=settings.timeout,
+            timeout=self.options["timeout_seconds"],
             package_input_folder=bool(self.new.package_input_folder),
             store=store,
         )
@@ -73,18 +74,21 @@ class Order:
 def check(request: JobRequest, settings: Settings, environments: Environments) -> Order:
     """The order that a request makes. Raises JobRefused with what is wrong; nothing is created."""
     path = _notebook_path(request, settings.root)
-    return _check(request, path, environments, lambda: _survey(path, settings))
+    return _check(request, path, settings, environments, lambda: _survey(path, settings))
 
 
-def check_snapshot(request: JobRequest, snapshot: Path, environments: Environments) -> Order:
+def check_snapshot(
+    request: JobRequest, snapshot: Path, settings: Settings, environments: Environments
+) -> Order:
     """The same for a notebook that was staged before, in the folder `snapshot`."""
     path = snapshot / request.input_filename
-    return _check(request, path, environments, lambda: _everything_beside(path))
+    return _check(request, path, settings, environments, lambda: _everything_beside(path))
 
 
 def _check(
     request: JobRequest,
     path: Path,
+    settings: Settings,
     environments: Environments,
     survey: Callable[[], tuple[staging.Item, ...]],
 ) -> Order:
@@ -101,6 +105,9 @@ def _check(
         prefix=None if environment.prefix is None else str(environment.prefix),
         kernel=choose_kernel(environment, source),
         parameters=_parameters(request.parameters or {}),
+        options=runtime_parameters.check(
+            request.runtime_environment_parameters, settings.defaults, settings.upper_limits
+        ),
     )
 
 
@@ -110,6 +117,7 @@ def _new_job(request: JobRequest, filename: str, items: Iterable[staging.Item]) 
         name=request.name.strip() or filename,
         input_filename=request.input_filename or filename,
         runtime_environment_name=request.runtime_environment_name,
+        runtime_environment_parameters=request.runtime_environment_parameters,
         output_formats=tuple(dict.fromkeys(formats)),
         job_definition_id=request.job_definition_id,
         idempotency_token=request.idempotency_token,
@@ -151,8 +159,6 @@ def _check_fields(request: JobRequest) -> None:
         raise JobRefused(f"The job's name is longer than {LONGEST_NAME} characters: shorten it.")
     if request.compute_type:
         raise JobRefused(f"There is no compute type {request.compute_type!r} here: leave it out.")
-    if request.runtime_environment_parameters:
-        raise JobRefused("The environments here take no parameters of their own: leave them out.")
     _check_formats(request.output_formats or ())
 
 

@@ -85,13 +85,8 @@ class ArgoScheduler(config.Options, Scheduler):  # type: ignore[misc]  # upstrea
             pod_template=self.pod_template,
             database_secret=self.database_secret,
             python=self.python,
-            timeout=self.timeout_seconds,
-            schedules=config.Schedules(
-                concurrency=self.concurrency_policy,
-                starting_deadline=self.starting_deadline_seconds,
-                keep_succeeded=self.successful_runs_kept,
-                keep_failed=self.failed_runs_kept,
-            ),
+            defaults=self.runtime_defaults(),
+            upper_limits=self.upper_limits,
             limits=Limits(
                 size=self.folder_size_limit,
                 files=self.folder_files_limit,

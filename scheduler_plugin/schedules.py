@@ -2,19 +2,28 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any
 
 import couler_jobs as cj
 from couler_jobs.compiler.cron import CronOptions, cron_manifest
 from couler_jobs.spec.cron import CronError, is_zone, next_times, parse
-from scheduler_plugin.config import Schedules
 from scheduler_plugin.errors import JobRefused
 from scheduler_plugin.pipelines import TickPlan, tick_workflow
 
 LONGEST_LINE = 256
 LONGEST_ZONE = 36
 """Characters of `job_definitions.schedule` and `.timezone` (jupyter_scheduler/orm.py)."""
+IN_MANIFEST = frozenset(
+    {
+        "concurrency_policy",
+        "starting_deadline_seconds",
+        "successful_runs_kept",
+        "failed_runs_kept",
+    }
+)
+"""Keys of `runtime_parameters.KEYS` that a cron workflow itself says."""
 ANY_TIME = datetime(2000, 1, 1, tzinfo=UTC)
 
 
@@ -34,16 +43,24 @@ def check(line: str, zone: str) -> None:
 
 
 def manifest(
-    plan: TickPlan, line: str, zone: str, schedules: Schedules, target: str, suspend: bool | None
+    plan: TickPlan,
+    line: str,
+    zone: str,
+    policies: Mapping[str, Any],
+    target: str,
+    suspend: bool | None,
 ) -> dict[str, Any]:
-    """The cron workflow of a definition. `suspend` None leaves a paused one paused."""
+    """The cron workflow of a definition. `suspend` None leaves a paused one paused.
+
+    `policies` are the values of `runtime_parameters.KEYS`.
+    """
     options = CronOptions(
         timezone=zone or "UTC",
-        concurrency=schedules.concurrency,
-        starting_deadline=schedules.starting_deadline,
+        concurrency=policies["concurrency_policy"],
+        starting_deadline=policies["starting_deadline_seconds"],
         suspend=suspend,
-        keep_succeeded=schedules.keep_succeeded,
-        keep_failed=schedules.keep_failed,
+        keep_succeeded=policies["successful_runs_kept"],
+        keep_failed=policies["failed_runs_kept"],
     )
     workflow = cj.compile(tick_workflow(plan), target=target)
     return cron_manifest(workflow, [line], target=target, options=options)

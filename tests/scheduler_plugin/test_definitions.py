@@ -14,7 +14,7 @@ import pytest
 from couler_jobs.errors import CoulerJobsError, Forbidden, Unavailable
 from couler_jobs.spec.status import Phase, RunInfo
 from scheduler_plugin import labels, ticks
-from scheduler_plugin.config import Schedules, Settings
+from scheduler_plugin.config import Settings
 from scheduler_plugin.database import Database
 from scheduler_plugin.definition_records import DefinitionRecords, DefinitionsQuery
 from scheduler_plugin.definitions import DefinitionRequest, Definitions
@@ -254,15 +254,58 @@ def test_output_formats_that_were_left_out_are_the_notebook(
     assert definitions.get(definition_id).output_formats == ("ipynb",)
 
 
+POLICIES = {
+    "concurrency_policy": "Allow",
+    "starting_deadline_seconds": 600,
+    "successful_runs_kept": 7,
+    "failed_runs_kept": 0,
+}
+
+
+def policies_of(spec: dict[str, Any]) -> dict[str, Any]:
+    return {
+        "concurrency_policy": spec["concurrencyPolicy"],
+        "starting_deadline_seconds": spec["startingDeadlineSeconds"],
+        "successful_runs_kept": spec["successfulJobsHistoryLimit"],
+        "failed_runs_kept": spec["failedJobsHistoryLimit"],
+    }
+
+
 def test_the_operators_policy_deadline_and_limits_are_in_the_cron_workflow(
     definitions: Definitions, request_: DefinitionRequest, backend: StandIn
 ) -> None:
-    wanted = Schedules(concurrency="Allow", starting_deadline=600, keep_succeeded=7, keep_failed=0)
-    definitions.jobs.settings = replace(definitions.jobs.settings, schedules=wanted)
-    spec = cron(backend, definitions.create(request_))["spec"]
+    definitions.jobs.settings = replace(definitions.jobs.settings, defaults=POLICIES)
 
-    assert (spec["concurrencyPolicy"], spec["startingDeadlineSeconds"]) == ("Allow", 600)
-    assert (spec["successfulJobsHistoryLimit"], spec["failedJobsHistoryLimit"]) == (7, 0)
+    assert policies_of(cron(backend, definitions.create(request_))["spec"]) == POLICIES
+
+
+def test_a_definitions_own_policies_are_in_its_cron_workflow(
+    definitions: Definitions, request_: DefinitionRequest, backend: StandIn
+) -> None:
+    job = replace(request_.job, runtime_environment_parameters=POLICIES)
+    definition_id = definitions.create(replace(request_, job=job))
+
+    assert policies_of(cron(backend, definition_id)["spec"]) == POLICIES
+
+
+def test_an_edit_of_a_policy_is_an_edit_of_the_cron_workflow(
+    definitions: Definitions, definition_id: str, backend: StandIn
+) -> None:
+    definitions.update(definition_id, {"runtime_environment_parameters": POLICIES})
+
+    assert policies_of(cron(backend, definition_id)["spec"]) == POLICIES
+    assert definitions.get(definition_id).runtime_environment_parameters == POLICIES
+
+
+def test_an_edit_with_a_wrong_policy_changes_nothing(
+    definitions: Definitions, definition_id: str
+) -> None:
+    with pytest.raises(JobRefused, match="one of Forbid, Allow, Replace"):
+        definitions.update(
+            definition_id, {"runtime_environment_parameters": {"concurrency_policy": "x"}}
+        )
+
+    assert definitions.get(definition_id).runtime_environment_parameters is None
 
 
 def test_a_definition_without_a_schedule_is_only_run_by_hand(

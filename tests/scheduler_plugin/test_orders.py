@@ -141,7 +141,7 @@ def test_a_notebook_without_a_kernel_is_refused(check: Check, write_notebook: Wr
         ({"parameters": {"a": "[" * 60 + "]" * 60}}, "nested more than"),
         ({"name": "x" * 257}, "longer than 256"),
         ({"compute_type": "gpu"}, "no compute type 'gpu'"),
-        ({"runtime_environment_parameters": {"a": 1}}, "no parameters of their own"),
+        ({"runtime_environment_parameters": {"a": 1}}, "no runtime environment parameter 'a'"),
     ],
 )
 def test_a_bad_field_is_refused(

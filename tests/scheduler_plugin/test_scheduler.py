@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 from jupyter_scheduler import models
 from jupyter_scheduler.exceptions import IdempotencyTokenError, InputUriError, SchedulerError
+from traitlets import TraitError
 
 from couler_jobs.errors import Unavailable
 from scheduler_plugin.config import Settings
@@ -316,12 +317,22 @@ def test_a_definition_is_run_now_and_deleted_with_its_job(
         run(scheduler.get_job_definition(definition_id))
 
 
-def test_the_operators_schedule_settings_are_taken(scheduler: ArgoScheduler) -> None:
+def test_the_operators_policies_are_taken(scheduler: ArgoScheduler) -> None:
     scheduler.concurrency_policy = "Replace"
-    scheduler.starting_deadline_seconds = 60
+    scheduler.retries = 2
+    scheduler.upper_limits = {"retries": 5}
 
-    schedules = scheduler.settings().schedules
-    assert (schedules.concurrency, schedules.starting_deadline) == ("Replace", 60)
+    settings = scheduler.settings()
+    assert settings.defaults["concurrency_policy"] == "Replace"
+    assert (settings.defaults["retries"], settings.upper_limits) == (2, {"retries": 5})
+
+
+@pytest.mark.parametrize("limits", [{"retry": 1}, {"retries": "many"}, {"concurrency_policy": 1}])
+def test_limits_that_are_none_are_the_operators_error(
+    scheduler: ArgoScheduler, limits: dict[str, object]
+) -> None:
+    with pytest.raises(TraitError, match="upper_limits: The"):
+        scheduler.upper_limits = limits
 
 
 # --- the event loop
