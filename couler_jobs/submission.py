@@ -90,11 +90,15 @@ def has_schedule(manifest: Mapping[str, Any]) -> bool:
 
 
 def check(manifest: Mapping[str, Any], target: str) -> list[Finding]:
-    """The warnings about a manifest. Raises LintError, with everything found, for an error."""
+    """The warnings about a manifest. Raises LintError, with everything found, for an error.
+
+    A field that `target` does not have is one too: Argo before 4.0 takes it and drops it in silence
+    (which is why `lint`, that says what Argo says, only warns of it).
+    """
     from couler_jobs.compiler.lint import lint
 
     findings = lint(manifest, target)
-    if any(finding.severity == "error" for finding in findings):
+    if any(finding.severity == "error" or finding.code == "unknown-field" for finding in findings):
         raise LintError(findings)
     return findings
 

@@ -7,7 +7,6 @@ behind.
 
 from __future__ import annotations
 
-import contextlib
 import dataclasses
 import logging
 import shutil
@@ -19,7 +18,14 @@ from pathlib import Path
 from typing import Any
 
 import couler_jobs as cj
-from couler_jobs.errors import BackendError, ConfigError, CoulerJobsError, NotFound
+from couler_jobs.errors import (
+    BackendError,
+    ConfigError,
+    CoulerJobsError,
+    Forbidden,
+    NotFound,
+    Rejected,
+)
 from couler_jobs.spec.status import CronInfo
 from couler_jobs.submission import target_of
 from scheduler_plugin import labels, output_names, runtime_parameters, schedules, staging
@@ -298,14 +304,18 @@ class Definitions:
         return self._resume(after) if active else self._pause(after)
 
     def _pause(self, definition: Definition) -> bool:
-        with contextlib.suppress(NotFound):  # what is not there does not tick
+        try:
             self.jobs.backend.suspend_cron(labels.cron_name(definition.job_definition_id))
+        except NotFound:
+            log.debug("What is not there does not tick: %s.", definition.job_definition_id)
+        except (Rejected, Forbidden):  # where none may be changed, another takes its place
+            return self._apply(definition, suspend=True)
         return False
 
     def _resume(self, definition: Definition) -> bool:
         try:
             self.jobs.backend.resume_cron(labels.cron_name(definition.job_definition_id))
-        except NotFound:
+        except (NotFound, Rejected, Forbidden):  # likewise
             return self._apply(definition, suspend=False)
         return True
 

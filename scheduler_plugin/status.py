@@ -70,12 +70,15 @@ def outcome(
     """How a job ended whose workflow is in `phase`.
 
     `report` is the notebook step's result file (`couler_jobs.in_pod.outcome.Outcome`), empty when
-    there is none. `message` and `shutdown` are the workflow's own, where they are known.
+    there is none. `message` and `shutdown` are the workflow's own, where they are known. A notebook
+    that ran to its end is COMPLETED whatever failed around it, such as the exit handler, which
+    makes the whole workflow Failed; the message says so.
     """
     status = _status(phase, report, shutdown)
+    plain = status is JobStatus.COMPLETED and phase is Phase.SUCCEEDED
     return Outcome(
         status=status,
-        message=None if status is JobStatus.COMPLETED else _sentence(status, report, message),
+        message=None if plain else _sentence(status, report, message),
         ended_at=ended_at,
         started_at=_milliseconds(report.get("started_at")),
     )
@@ -106,16 +109,18 @@ def _status(phase: Phase, report: Mapping[str, Any], shutdown: str) -> JobStatus
         return JobStatus.COMPLETED
     if shutdown or report.get("status") == "stopped":
         return JobStatus.STOPPED
-    return JobStatus.FAILED
+    return JobStatus.COMPLETED if report.get("status") == "succeeded" else JobStatus.FAILED
 
 
 def _sentence(status: JobStatus, report: Mapping[str, Any], message: str) -> str:
+    why = f" ({message})" if message else ""
+    if status is JobStatus.COMPLETED:
+        return shortened_message(f"The notebook ran to its end; its workflow failed after it{why}.")
     said = report.get("message")
     if isinstance(said, str) and said:
         return shortened_message(said)
     if status is JobStatus.STOPPED:
         return shortened_message(message) or "Stopped."
-    why = f" ({message})" if message else ""
     return shortened_message(
         f"The notebook ended without saying why{why}: it ran out of memory, or what ran it was "
         "killed. The log has what it printed."

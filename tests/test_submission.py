@@ -104,6 +104,27 @@ def test_a_manifest_that_would_be_refused_is_not_sent() -> None:
     assert backend.submitted == []
 
 
+@pytest.mark.parametrize(
+    ("target", "field", "value"),
+    [
+        ("3.5", "synchronization", {"mutexes": [{"name": "one"}]}),
+        ("3.6", "synchronization", {"mutexes": [{"name": "one", "database": True}]}),
+        ("3.7", "podPriority", 1),
+        ("4.0", "podPriority", 1),
+        ("3.7", "executorPlugins", []),
+        ("3.7", "nosuchField", 1),
+    ],
+)
+def test_what_the_version_would_drop_in_silence_is_not_sent(
+    target: str, field: str, value: Any
+) -> None:
+    backend = FakeBackend()
+    backend.speaks = f"{target}.9"
+    with pytest.raises(LintError, match=r"does not exist|not a field|unknown"):
+        submit({**HELLO, "spec": {**HELLO["spec"], field: value}}, backend=backend)
+    assert backend.submitted == []
+
+
 def test_waiting_gives_the_run_at_its_end() -> None:
     backend = FakeBackend(info(phase=Phase.RUNNING), info(phase=Phase.SUCCEEDED))
     assert submit(HELLO, backend=backend, wait=True).phase == Phase.SUCCEEDED

@@ -44,6 +44,7 @@ class FakeBackend(Backend):
     """Answers `get` from a list, the last one for ever, and remembers what it was asked."""
 
     name = "fake"
+    speaks = "4.1.2"  #: its Argo version
 
     def __init__(self, *answers: Answer, lines: Mapping[str, list[str]] | None = None) -> None:
         self.answers = list(answers)
@@ -64,7 +65,7 @@ class FakeBackend(Backend):
         return self._next()
 
     def version(self) -> str:
-        return "4.1.2"
+        return self.speaks
 
     def lint(self, manifest: Manifest) -> None:
         self.asked.append(("lint",))

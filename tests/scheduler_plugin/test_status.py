@@ -13,6 +13,7 @@ from scheduler_plugin.status import (
     read_report,
 )
 
+SUCCEEDED = {"status": "succeeded", "message": ""}
 FAILED = {"status": "failed", "message": "Cell 2 of 3 failed: ValueError: no"}
 
 
@@ -24,6 +25,7 @@ FAILED = {"status": "failed", "message": "Cell 2 of 3 failed: ValueError: no"}
         (Phase.FAILED, FAILED, "", JobStatus.FAILED),
         (Phase.FAILED, {}, "", JobStatus.FAILED),
         (Phase.ERROR, {}, "", JobStatus.FAILED),
+        (Phase.FAILED, {"status": "running"}, "", JobStatus.FAILED),
         (Phase.FAILED, {"status": "stopped"}, "", JobStatus.STOPPED),
         (Phase.FAILED, FAILED, "Stop", JobStatus.STOPPED),
         (Phase.FAILED, {}, "Terminate", JobStatus.STOPPED),
@@ -33,6 +35,21 @@ def test_a_job_ends_as(
     phase: Phase, report: dict[str, Any], shutdown: str, status: JobStatus
 ) -> None:
     assert outcome(phase, report, ended_at=1, shutdown=shutdown).status is status
+
+
+@pytest.mark.parametrize("phase", [Phase.FAILED, Phase.ERROR])
+def test_a_notebook_that_ran_to_its_end_is_completed_although_the_exit_handler_failed(
+    phase: Phase,
+) -> None:
+    found = outcome(phase, SUCCEEDED, ended_at=1, message="Pod was deleted")
+
+    assert found.status is JobStatus.COMPLETED
+    assert found.message is not None
+    assert "Pod was deleted" in found.message
+
+
+def test_a_stop_counts_although_the_notebook_ran_to_its_end() -> None:
+    assert outcome(Phase.FAILED, SUCCEEDED, ended_at=1, shutdown="Stop").status is JobStatus.STOPPED
 
 
 def test_a_failed_notebook_says_which_cell_and_which_error() -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import logging
 import secrets
 from collections.abc import Mapping
 from typing import Any
@@ -25,6 +26,11 @@ from couler_jobs.spec.status import Manifest
 __all__ = ["SETTLE", "SUBMISSION"]
 
 WHERE = "Argo Server"
+
+WEBHOOK = "admission webhook"
+"""How Kubernetes begins what a site's own rules refuse (`ToStatusErr` in its apiserver)."""
+
+_logger = logging.getLogger("couler_jobs.argo_server")
 
 
 def start(server: Server, manifest: Manifest) -> dict[str, Any]:
@@ -73,11 +79,19 @@ def remove_cron(server: Server, name: str, wait: float = 5.0) -> None:
     """Remove a cron workflow and leave its runs.
 
     It goes only once the cluster's garbage collector has let go of the runs, and would fire until
-    then, so it is suspended first. Where no collector runs, its mark is taken off by hand.
+    then, so it is suspended first: and resumed, if it then cannot be removed. Where no collector
+    runs, its mark is taken off by hand.
     """
-    with contextlib.suppress(Rejected, Unavailable, Forbidden):
-        server.ask(api.pause_cron(server.namespace, name))
-    server.delete(Kind.CRON, name)
+    ticked = not server.get(Kind.CRON, name).get("spec", {}).get("suspend")
+    try:
+        with contextlib.suppress(Rejected, Unavailable, Forbidden):
+            server.ask(api.pause_cron(server.namespace, name))
+        server.delete(Kind.CRON, name)
+    except BackendError:
+        if ticked:
+            with contextlib.suppress(BackendError):
+                server.ask(api.resume_cron(server.namespace, name))
+        raise
     deadline = server.clock() + wait
     while (there := _still(server, name)) is not None:
         if server.clock() > deadline:
@@ -116,6 +130,36 @@ def _make_alike(
         raise error from None  # the create did nothing, so its own end is the news
     except api.Conflict:
         return _replace(server, kind, manifest)  # its controller was quicker: once more
+    except (Rejected, Forbidden) as refusal:
+        if kind is not Kind.CRON or WEBHOOK not in str(refusal):
+            raise
+        return _anew(server, manifest, refusal)
+
+
+def _anew(server: Server, manifest: Mapping[str, Any], refusal: BackendError) -> dict[str, Any]:
+    """Put a new cron workflow in the place of one that the site's rules do not let us change.
+
+    Only once those rules have let a suspended twin of the new one in, which goes again.
+    """
+    name = manifest["metadata"]["name"]
+    twin = f"{name[: _LONGEST_CRON - 6]}-{submissions.suffix()}"
+    server.ask(api.create(Kind.CRON, server.namespace, _suspended(manifest, twin)))
+    server.delete(Kind.CRON, twin)
+    remove_cron(server, name)
+    created: dict[str, Any] = server.ask(api.create(Kind.CRON, server.namespace, manifest))
+    _logger.warning(
+        "The cron workflow %s was deleted and made anew, since it may not be changed: %s",
+        *(name, refusal),
+    )
+    return created
+
+
+_LONGEST_CRON = 52  # characters of a cron workflow's name
+
+
+def _suspended(manifest: Mapping[str, Any], name: str) -> dict[str, Any]:
+    metadata = {**manifest["metadata"], "name": name}
+    return {**manifest, "metadata": metadata, "spec": {**manifest["spec"], "suspend": True}}
 
 
 def _replace(server: Server, kind: Kind, manifest: Mapping[str, Any]) -> dict[str, Any]:

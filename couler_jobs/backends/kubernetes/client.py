@@ -17,6 +17,7 @@ from couler_jobs.backends.kubernetes.checks import check_cron, check_workflow
 from couler_jobs.backends.kubernetes.objects import Object, Objects, Resource, meta
 from couler_jobs.errors import (
     AlreadyExists,
+    BackendError,
     Forbidden,
     NotFound,
     Rejected,
@@ -224,11 +225,19 @@ class KubernetesBackend(Backend):
         """Remove it; its runs stay.
 
         It goes only once the cluster's garbage collector has let go of the runs, and would fire
-        until then, so it is suspended first. Where no collector runs, its mark is taken off.
+        until then, so it is suspended first: and resumed, if it then cannot be removed. Where no
+        collector runs, its mark is taken off.
         """
-        with contextlib.suppress(Rejected, Unavailable, Forbidden):
-            self.suspend_cron(name)
-        self._objects.delete(Resource.CRON, name, orphan=True)
+        ticked = not self.get_cron(name).suspended
+        try:
+            with contextlib.suppress(Rejected, Unavailable, Forbidden):
+                self.suspend_cron(name)
+            self._objects.delete(Resource.CRON, name, orphan=True)
+        except BackendError:
+            if ticked:
+                with contextlib.suppress(BackendError):
+                    self.resume_cron(name)
+            raise
         deadline = self._place.clock() + wait
         with contextlib.suppress(NotFound):
             while self._objects.get(Resource.CRON, name):

@@ -383,6 +383,39 @@ def test_a_cron_workflow_that_changes_all_the_time_is_an_error(
         backend.apply_cron(cron_manifest())
 
 
+NO_UPDATE = says(400, {"code": 3, "message": 'admission webhook "site" denied the request: no'})
+
+
+def test_a_cron_workflow_that_a_sites_rules_keep_from_changing_is_made_anew_and_that_is_said(
+    argo: FakeArgo, backend: ArgoServerBackend, caplog: pytest.LogCaptureFixture
+) -> None:
+    argo.put("cron-workflows", "tick", spec={"schedules": ["1 1 * * *"]})
+    argo.faults.extend([None, None, None, NO_UPDATE])  # lint, create, get, update
+    assert backend.apply_cron(cron_manifest()).schedules == ("0 0 * * *",)
+    assert list(argo.objects["cron-workflows"]) == ["tick"]
+    assert "tick was deleted and made anew" in caplog.text
+
+
+def test_a_cron_workflow_stays_where_a_sites_rules_refuse_the_new_one_too(
+    argo: FakeArgo, backend: ArgoServerBackend
+) -> None:
+    argo.put("cron-workflows", "tick", spec={"schedules": ["1 1 * * *"]})
+    argo.faults.extend([None, None, None, NO_UPDATE, NO_UPDATE])
+    with pytest.raises(Rejected, match="denied"):
+        backend.apply_cron(cron_manifest())
+    assert backend.get_cron("tick").schedules == ("1 1 * * *",)
+
+
+def test_a_refused_change_for_another_reason_makes_nothing_anew(
+    argo: FakeArgo, backend: ArgoServerBackend
+) -> None:
+    argo.put("cron-workflows", "tick", spec={"schedules": ["1 1 * * *"]})
+    argo.faults.extend([None, None, None, says(403, {"code": 7, "message": "no update"})])
+    with pytest.raises(Forbidden, match="no update"):
+        backend.apply_cron(cron_manifest())
+    assert argo.calls("DELETE") == 0
+
+
 def test_a_cron_workflow_of_which_a_part_would_be_dropped_is_not_created(
     argo: FakeArgo, backend: ArgoServerBackend
 ) -> None:
@@ -422,7 +455,7 @@ def test_a_cron_workflow_is_suspended_before_it_is_deleted(
 ) -> None:
     argo.put("cron-workflows", "tick")
     backend.delete_cron("tick")
-    assert [request.method for request in argo.requests] == ["PUT", "DELETE", "GET"]
+    assert [request.method for request in argo.requests] == ["GET", "PUT", "DELETE", "GET"]
     assert argo.objects["cron-workflows"] == {}
 
 
@@ -439,9 +472,20 @@ def test_a_cron_workflow_is_deleted_also_where_it_may_not_be_suspended(
     argo: FakeArgo, backend: ArgoServerBackend
 ) -> None:
     argo.put("cron-workflows", "tick")
-    argo.faults.append(says(403, {"code": 7, "message": "no update"}))
+    argo.faults.extend([None, says(403, {"code": 7, "message": "no update"})])
     backend.delete_cron("tick")
     assert argo.objects["cron-workflows"] == {}
+
+
+@pytest.mark.parametrize("suspended", [False, True])
+def test_a_cron_workflow_that_cannot_be_deleted_goes_on_as_before(
+    suspended: bool, argo: FakeArgo, backend: ArgoServerBackend
+) -> None:
+    argo.put("cron-workflows", "tick", spec={"suspend": suspended})
+    argo.faults.extend([None, None, says(403, {"code": 7, "message": "no delete"})])
+    with pytest.raises(Forbidden, match="no delete"):
+        backend.delete_cron("tick")
+    assert backend.get_cron("tick").suspended is suspended
 
 
 def test_deleting_a_cron_workflow_that_is_not_there_says_so(backend: ArgoServerBackend) -> None:

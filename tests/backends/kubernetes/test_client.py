@@ -319,6 +319,17 @@ def test_a_deleted_cron_goes_even_where_no_collector_runs(
     assert objects.seconds < 6
 
 
+@pytest.mark.parametrize("suspended", [False, True])
+def test_a_cron_that_cannot_be_deleted_goes_on_as_before(
+    backend: KubernetesBackend, objects: MemoryObjects, suspended: bool
+) -> None:
+    backend.apply_cron({**CRON, "spec": {**CRON["spec"], "suspend": suspended}})
+    objects.faults["delete"] = [AWAY]
+    with pytest.raises(Unavailable):
+        backend.delete_cron("nightly")
+    assert backend.get_cron("nightly").suspended is suspended
+
+
 def test_a_triggered_run_belongs_to_its_cron(
     backend: KubernetesBackend, objects: MemoryObjects
 ) -> None:
