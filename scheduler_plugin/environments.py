@@ -1,8 +1,8 @@
 """What a notebook can run in: the kernels of this server, and conda environments with theirs.
 
 Kernels are looked up as files below an environment's prefix; nothing of it is started. The conda
-command, which can take seconds, is asked beside the request and never waited for long: its lists
-in files (`~/.conda/environments.txt`, the `envs` folders) answer meanwhile.
+command and conda-store, which can take seconds, are asked beside the request and never waited for
+long: conda's lists in files (`~/.conda/environments.txt`, the `envs` folders) answer meanwhile.
 """
 
 from __future__ import annotations
@@ -15,11 +15,11 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, Generic, TypeVar
 
 from jupyter_scheduler.environments import EnvironmentManager
 from jupyter_scheduler.models import RuntimeEnvironment
@@ -27,13 +27,16 @@ from jupyter_scheduler.models import RuntimeEnvironment
 from couler_jobs.in_pod.kernel import find_kernel
 from couler_jobs.in_pod.request import Refused
 from couler_jobs.in_pod.source import Source
+from scheduler_plugin import conda_store
 from scheduler_plugin.errors import JobRefused
+
+Answer = TypeVar("Answer")
 
 SERVER = "server"
 """The name of the environment that JupyterLab itself runs in."""
 FRESH_SECONDS = 30.0
 WAIT_SECONDS = 2.0
-"""How long a listing waits for the conda command before it does without."""
+"""How long a listing waits for the conda command, or conda-store, before it does without."""
 COMMAND_SECONDS = 60.0
 FORMATS: Mapping[str, str] = {"ipynb": "Notebook", "html": "HTML"}
 """What the UI offers, all of it ticked; the REST API takes every format that nbconvert has."""
@@ -97,15 +100,22 @@ class Environments:
         self._lock = threading.Lock()
         self._known: tuple[Environment, ...] = ()
         self._looked = float("-inf")
-        self._conda = CondaCommand(self._environ)
+        self._conda = Beside[tuple[Path, ...]](lambda: tuple(ask_conda(self._environ)), ())
+        self._store = Beside(lambda: conda_store.listing(self._environ), conda_store.Listing())
 
     def all(self) -> tuple[Environment, ...]:
         """Every entry of the picker: the server's first, since the UI preselects the first one."""
         with self._lock:
             if time.monotonic() - self._looked > FRESH_SECONDS:
                 self._known = self._look()
-                self._looked = time.monotonic() if self._conda.answered else float("-inf")
+                answered = self._conda.answered and self._store.answered
+                self._looked = time.monotonic() if answered else float("-inf")
             return self._known
+
+    @property
+    def trouble(self) -> str:
+        """What kept conda-store from listing its environments, in a sentence; "" if nothing did."""
+        return self._store.last.trouble
 
     def get(self, name: str) -> Environment:
         """One entry. Raises JobRefused naming the ones that there are."""
@@ -114,12 +124,21 @@ class Environments:
             if environment.name == name:
                 return environment
         there = ", ".join(repr(environment.name) for environment in known)
-        raise JobRefused(f"There is no environment {name!r}: there are {there}.")
+        why = self._unbuilt(name) or self.trouble
+        raise JobRefused(f"There is no environment {name!r}: there are {there}. {why}".rstrip())
+
+    def _unbuilt(self, name: str) -> str:
+        """What to say of an environment that only conda-store knows."""
+        listed = (one for one in self._store.last.prefixes if conda_name(one) == name)
+        return next(
+            (f"conda-store has it, but not yet in {one}: is it built?" for one in listed), ""
+        )
 
     def _look(self) -> tuple[Environment, ...]:
         found = [*of_server(server_kernels())]
         taken = {environment.name for environment in found}
-        prefixes = {**prefixes_in_files(self._environ), **dict.fromkeys(self._conda.prefixes())}
+        listed = (*self._conda.answer(), *self._store.answer().prefixes)
+        prefixes = {**prefixes_in_files(self._environ), **dict.fromkeys(listed)}
         for prefix in sorted(prefixes):
             if not _usable(prefix) or _same_folder(prefix, Path(sys.prefix)):
                 continue
@@ -223,33 +242,33 @@ def _same_folder(one: Path, other: Path) -> bool:
     return os.path.realpath(one) == os.path.realpath(other)
 
 
-class CondaCommand:
-    """What the conda command (or mamba, or micromamba) lists."""
+class Beside(Generic[Answer]):
+    """Something that may take long, asked in a thread of its own: its last answer."""
 
-    def __init__(self, environ: Mapping[str, str]) -> None:
-        self._environ = environ
-        self._running: concurrent.futures.Future[tuple[Path, ...]] | None = None
-        self._last: tuple[Path, ...] = ()
+    def __init__(self, ask: Callable[[], Answer], nothing: Answer) -> None:
+        self._ask = ask
+        self._running: concurrent.futures.Future[Answer] | None = None
+        self.last = nothing
 
     @property
     def answered(self) -> bool:
         """Whether nothing more is to be expected from it for now."""
         return self._running is None
 
-    def prefixes(self) -> tuple[Path, ...]:
+    def answer(self) -> Answer:
         """Its last answer, a new one if that comes within WAIT_SECONDS."""
         if self._running is None:
             self._running = concurrent.futures.Future()
-            threading.Thread(target=self._ask, args=[self._running], daemon=True).start()
+            threading.Thread(target=self._set, args=[self._running], daemon=True).start()
         try:
-            self._last = self._running.result(WAIT_SECONDS)
+            self.last = self._running.result(WAIT_SECONDS)
         except concurrent.futures.TimeoutError:
-            return self._last
+            return self.last
         self._running = None
-        return self._last
+        return self.last
 
-    def _ask(self, answer: concurrent.futures.Future[tuple[Path, ...]]) -> None:
-        answer.set_result(tuple(ask_conda(self._environ)))
+    def _set(self, answer: concurrent.futures.Future[Answer]) -> None:
+        answer.set_result(self._ask())
 
 
 def ask_conda(environ: Mapping[str, str]) -> Iterable[Path]:

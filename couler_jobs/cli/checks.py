@@ -323,7 +323,10 @@ def of_environments() -> Iterator[Finding]:
     except ImportError as error:
         yield warning("environments", f"The plug-in for JupyterLab is not usable here ({error}).")
         return
-    names = [environment.name for environment in Environments().all()]
+    environments = Environments()
+    names = [environment.name for environment in environments.all()]
+    if environments.trouble:
+        yield warning("environments", environments.trouble)
     if names:
         yield ok("environments", f"{', '.join(names)}.")
     else:
