@@ -18,6 +18,7 @@ from traitlets import Dict, Enum, Float, Int, List, TraitError, Unicode, validat
 from traitlets.config import Configurable
 
 from scheduler_plugin.errors import JobRefused
+from scheduler_plugin.retention import KEEP_ALL, Retention
 from scheduler_plugin.runtime_parameters import KEYS, check_limits
 from scheduler_plugin.staging import Limits
 
@@ -120,6 +121,31 @@ class Options(Configurable):  # type: ignore[misc]  # traitlets is not checked h
         config=True,
         help="How many workflows of a schedule that failed are kept. Job records stay.",
     )
+    jobs_kept = Int(
+        None,
+        allow_none=True,
+        config=True,
+        help="How many ended jobs of a definition are kept, if that does not say it: what is older "
+        "is deleted, with its files and its workflow. None: all.",
+    )
+    days_kept = Int(
+        None,
+        allow_none=True,
+        config=True,
+        help="For how many days an ended job of a definition is kept, likewise. None: for ever.",
+    )
+    all_jobs_kept = Int(
+        None,
+        allow_none=True,
+        config=True,
+        help="How many ended jobs are kept in all, whatever definitions say. None: all.",
+    )
+    all_days_kept = Int(
+        None,
+        allow_none=True,
+        config=True,
+        help="For how many days any ended job is kept, whatever definitions say. None: for ever.",
+    )
 
     @validate("upper_limits")  # type: ignore[untyped-decorator]
     def _checked_limits(self, proposal: Mapping[str, Any]) -> dict[str, int]:
@@ -150,6 +176,7 @@ class Settings:
     limits: Limits = DEFAULTS
     defaults: Mapping[str, Any] = field(default_factory=dict)  #: see `runtime_parameters.check`
     upper_limits: Mapping[str, int] = field(default_factory=dict)
+    keep: Retention = KEEP_ALL  #: of all jobs; a definition's are in its options
 
 
 def owner(environ: Mapping[str, str]) -> str:

@@ -97,6 +97,11 @@ class DefinitionRecords:
         select = sa.select(DEFINITIONS).where(DEFINITIONS.c.schedule.is_not(None))
         return tuple(map(_as_definition, self._database.read(select)))
 
+    def with_options(self) -> tuple[Definition, ...]:
+        """All definitions that say something in their runtime environment parameters."""
+        said = DEFINITIONS.c.runtime_environment_parameters.is_not(None)
+        return tuple(map(_as_definition, self._database.read(sa.select(DEFINITIONS).where(said))))
+
     def change(self, definition_id: str, changes: Mapping[str, Any]) -> None:
         """Change some columns. Raises NoSuchDefinition."""
         values = {**changes, "update_time": milliseconds()}

@@ -189,6 +189,19 @@ KEYS: Mapping[str, Key] = {
             kind=Whole(0, 10_000),
             default=1,
         ),
+        Key(
+            name="jobs_kept",
+            does="How many ended jobs of the job definition are kept; older ones are deleted, with "
+            "their files and workflows.",
+            kind=Whole(0, 1_000_000),
+            unbounded=True,
+        ),
+        Key(
+            name="days_kept",
+            does="For how many days an ended job of the job definition is kept.",
+            kind=Whole(0, 36_500),
+            unbounded=True,
+        ),
     )
 }
 """Every key, in the order of the README's table."""

@@ -27,11 +27,14 @@ from scheduler_plugin.database import Database
 from scheduler_plugin.definition_records import COLUMNS as DEFINITION_COLUMNS
 from scheduler_plugin.definition_records import Definition, DefinitionRecords, DefinitionsQuery
 from scheduler_plugin.definitions import DefinitionRequest, Definitions
+from scheduler_plugin.ended_records import EndedRecords
 from scheduler_plugin.environments import Environments
 from scheduler_plugin.errors import AlreadyRequested, InputMissing
+from scheduler_plugin.housekeeping import Housekeeper
 from scheduler_plugin.jobs import Jobs
 from scheduler_plugin.orders import JobRequest
 from scheduler_plugin.records import COLUMNS, Job, JobsQuery, Records
+from scheduler_plugin.retention import Retention
 from scheduler_plugin.staging import Limits
 from scheduler_plugin.status import JobStatus
 from scheduler_plugin.task_runner import ReconcilingTaskRunner
@@ -70,6 +73,7 @@ class ArgoScheduler(config.Options, Scheduler):  # type: ignore[misc]  # upstrea
         database = Database(self.db_url)
         self.jobs = Jobs(self.settings(), Records(database), environments, choose)
         self.definitions = Definitions(DefinitionRecords(database), self.jobs)
+        self.housekeeper = Housekeeper(EndedRecords(database), self.definitions)
 
     def settings(self) -> config.Settings:
         """What is configured, as plain values."""
@@ -87,6 +91,7 @@ class ArgoScheduler(config.Options, Scheduler):  # type: ignore[misc]  # upstrea
             python=self.python,
             defaults=self.runtime_defaults(),
             upper_limits=self.upper_limits,
+            keep=Retention(jobs=self.all_jobs_kept, days=self.all_days_kept),
             limits=Limits(
                 size=self.folder_size_limit,
                 files=self.folder_files_limit,

@@ -45,6 +45,7 @@ class ReconcilingTaskRunner(BaseTaskRunner):  # type: ignore[misc]  # upstream i
         try:
             await self.scheduler.in_thread(self.scheduler.jobs.reconcile)
             await self.scheduler.in_thread(self.scheduler.definitions.reconcile)
+            await self.scheduler.in_thread(self.scheduler.housekeeper.round)
         except Exception as error:  # whatever it is, the next round may do better
             self.log.warning("Job records could not be compared with their runs: %s", error)
 

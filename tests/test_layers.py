@@ -14,7 +14,8 @@ from couler_jobs import _HOMES
 ROOT = Path(__file__).parent.parent
 PACKAGE = ROOT / "couler_jobs"
 LAYERS = [
-    {"scheduler_plugin", "demo", "cli", "__main__"},
+    {"demo", "cli", "__main__"},
+    {"scheduler_plugin"},
     {"argo"},
     {"submission", "scheduling", "inputs", "notebooks"},
     {"build", "manifests"},

@@ -1,0 +1,178 @@
+"""`couler-jobs jobs`: the notebook jobs of JupyterLab's scheduler, also without a JupyterLab."""
+
+from __future__ import annotations
+
+import argparse
+import re
+import sys
+import time
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any
+
+from couler_jobs.cli.exits import Exit, say
+from couler_jobs.cli.options import Commands, add_json, command, count
+from couler_jobs.cli.screen import print_json
+
+if TYPE_CHECKING:
+    from scheduler_plugin.ended_records import Selection
+    from scheduler_plugin.records import Job
+    from scheduler_plugin.scheduler import ArgoScheduler
+
+SHOWN = 25
+FINAL = ("completed", "failed", "stopped")
+STATUSES = ("created", "queued", "in_progress", "stopping", *FINAL)
+UNITS = {"m": 60, "h": 3600, "d": 24 * 3600, "w": 7 * 24 * 3600}
+
+
+def add(commands: Commands) -> None:
+    """Declare the commands."""
+    parser = commands.add_parser(
+        "jobs",
+        help="list, delete or clean up notebook jobs",
+        description="The notebook jobs of JupyterLab's scheduler, whether or not it runs.",
+    )
+    inner = parser.add_subparsers(title="commands", metavar="COMMAND", required=True)
+    listing = command(inner, "list", list_jobs, "list notebook jobs, the newest first")
+    _add_which(listing, STATUSES)
+    listing.add_argument("--limit", type=count, default=SHOWN, metavar="N", help="at most so many")
+    add_json(listing)
+    deleting = command(
+        inner, "delete", delete, "delete jobs with their files and workflows; downloads stay"
+    )
+    deleting.add_argument(
+        "ids", nargs="*", metavar="JOB", help="a job's id; it is ended if it runs"
+    )
+    _add_which(deleting, FINAL)
+    deleting.add_argument(
+        "--older-than", type=age, metavar="AGE", help="ended longer ago: 30d, 12h, 2w"
+    )
+    pruning = command(
+        inner, "prune", prune, "delete the ended jobs that the settings keep no longer"
+    )
+    for one in (deleting, pruning):
+        one.add_argument("--dry-run", action="store_true", help="say how many it would be")
+        add_json(one)
+
+
+def _add_which(parser: argparse.ArgumentParser, statuses: tuple[str, ...]) -> None:
+    parser.add_argument("--status", choices=statuses, help="only jobs of this status")
+    parser.add_argument("--definition", metavar="ID", help="only jobs of this job definition")
+    parser.add_argument("--name", metavar="TEXT", help="only jobs whose name begins with this")
+
+
+def age(text: str) -> float:
+    """Seconds: "30d" are thirty days."""
+    found = re.fullmatch(r"([0-9]+)([mhdw])", text)
+    if found is None:
+        raise argparse.ArgumentTypeError(
+            f"{text!r} is no age: a number and m, h, d or w, such as 30d"
+        )
+    return float(int(found[1]) * UNITS[found[2]])
+
+
+def list_jobs(arguments: argparse.Namespace) -> int:
+    """Print a line a job."""
+    from scheduler_plugin.records import JobsQuery
+    from scheduler_plugin.status import JobStatus
+
+    query = JobsQuery(
+        status=JobStatus(arguments.status.upper()) if arguments.status else None,
+        job_definition_id=arguments.definition,
+        name=arguments.name,
+        limit=arguments.limit,
+    )
+    page = _scheduler().jobs.list(query)
+    if arguments.json:
+        print_json({"jobs": [_as_json(job) for job in page.jobs], "total": page.total})
+        return Exit.OK
+    for job in page.jobs:
+        print(f"{job.job_id}  {_moment(job.create_time)}  {job.status:<11}  {job.name}")
+    if page.total > len(page.jobs):
+        say(f"{len(page.jobs)} of {page.total} jobs: --limit shows more.")
+    return Exit.OK
+
+
+def delete(arguments: argparse.Namespace) -> int:
+    """Delete the jobs that are named, or those that ended and fit."""
+    chosen = (arguments.older_than, arguments.status, arguments.definition, arguments.name)
+    if bool(arguments.ids) is any(one is not None for one in chosen):
+        say("couler-jobs jobs delete: name jobs, or say which by --older-than, --status and so on.")
+        return Exit.USAGE
+    scheduler = _scheduler()
+    if not arguments.ids:
+        found = scheduler.housekeeper.find(_selection(arguments))
+        return _delete_ended(scheduler, found, arguments)
+    for job_id in arguments.ids:
+        if arguments.dry_run:
+            scheduler.jobs.get(job_id)
+        else:
+            scheduler.jobs.delete(job_id)
+    return _tell(len(arguments.ids), len(arguments.ids), arguments)
+
+
+def prune(arguments: argparse.Namespace) -> int:
+    """Delete what the server's timer would delete by and by."""
+    scheduler = _scheduler()
+    return _delete_ended(scheduler, scheduler.housekeeper.expired(), arguments)
+
+
+def _delete_ended(
+    scheduler: ArgoScheduler, found: tuple[str, ...], arguments: argparse.Namespace
+) -> int:
+    def progress(deleted: int) -> None:
+        if sys.stderr.isatty():
+            say(f"{deleted} of {len(found)} deleted")
+
+    deleted = 0 if arguments.dry_run else scheduler.housekeeper.delete(found, progress)
+    return _tell(len(found), deleted, arguments)
+
+
+def _tell(found: int, deleted: int, arguments: argparse.Namespace) -> int:
+    """Say what was done; 1 if something is left that was to be deleted."""
+    if arguments.json:
+        print_json({"found": found, "deleted": deleted})
+    elif arguments.dry_run:
+        print(f"{found} jobs would be deleted.")
+    else:
+        print(
+            f"{deleted} of {found} jobs deleted." if deleted < found else f"{found} jobs deleted."
+        )
+    return Exit.OK if arguments.dry_run or deleted == found else Exit.FAILED
+
+
+def _selection(arguments: argparse.Namespace) -> Selection:
+    from scheduler_plugin.ended_records import Selection
+    from scheduler_plugin.status import ENDED, JobStatus
+
+    since = arguments.older_than
+    return Selection(
+        statuses=[JobStatus(arguments.status.upper())] if arguments.status else ENDED,
+        before=None if since is None else int((time.time() - since) * 1000),
+        job_definition_id=arguments.definition,
+        name=arguments.name,
+    )
+
+
+def _scheduler() -> ArgoScheduler:
+    from scheduler_plugin.standalone import open_scheduler
+
+    return open_scheduler()
+
+
+def _as_json(job: Job) -> dict[str, Any]:
+    return {
+        "job_id": job.job_id,
+        "name": job.name,
+        "status": str(job.status),
+        "status_message": job.status_message,
+        "job_definition_id": job.job_definition_id,
+        "input_filename": job.input_filename,
+        "create_time": _moment(job.create_time),
+        "start_time": job.start_time and _moment(job.start_time),
+        "end_time": job.end_time and _moment(job.end_time),
+    }
+
+
+def _moment(milliseconds: int) -> str:
+    """In UTC, as everything that is printed for programs."""
+    return datetime.fromtimestamp(milliseconds / 1000, UTC).isoformat(timespec="seconds")

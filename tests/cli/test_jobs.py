@@ -1,0 +1,120 @@
+"""`couler-jobs jobs` over the database of a home, without a JupyterLab."""
+
+from __future__ import annotations
+
+import json
+import sqlite3
+from contextlib import closing
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from couler_jobs.cli import main
+from couler_jobs.cli.exits import Exit
+from tests.runs.fake import FakeBackend
+from tests.scheduler_plugin.many import add_jobs
+
+ROWS: list[dict[str, Any]] = [
+    {"job_id": "old-failed", "status": "FAILED"},
+    {"job_id": "old-completed", "name": "nightly"},
+    {"job_id": "running-1", "status": "IN_PROGRESS", "end_time": None},
+    {"job_id": "new-failed", "status": "FAILED", "end_time": 1 << 50},
+]
+
+
+@pytest.fixture
+def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, fake: FakeBackend) -> Path:
+    """A home with four jobs, where only the test's own configuration counts."""
+    from jupyter_scheduler.orm import create_tables
+
+    for name in ("JUPYTER_DATA_DIR", "JUPYTER_CONFIG_DIR"):
+        monkeypatch.setenv(name, str(tmp_path))
+    url = f"sqlite:///{tmp_path}/scheduler.sqlite"
+    create_tables(url)
+    add_jobs(url, ROWS)
+    return tmp_path
+
+
+def left(home: Path) -> set[str]:
+    with closing(sqlite3.connect(home / "scheduler.sqlite")) as database:
+        return {row[0] for row in database.execute("SELECT job_id FROM jobs")}
+
+
+def everything() -> set[str]:
+    return {row["job_id"] for row in ROWS}
+
+
+def test_jobs_are_listed_the_newest_first(home: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["jobs", "list"]) == Exit.OK
+
+    lines = capsys.readouterr().out.splitlines()
+    assert [line.split()[0] for line in lines] == [row["job_id"] for row in reversed(ROWS)]
+
+
+def test_a_list_for_programs_has_the_total(home: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["jobs", "list", "--status", "failed", "--limit", "1", "--json"]) == Exit.OK
+
+    shown = json.loads(capsys.readouterr().out)
+    assert (shown["total"], [job["job_id"] for job in shown["jobs"]]) == (2, ["new-failed"])
+
+
+def test_old_failed_jobs_are_deleted_and_no_others(home: Path) -> None:
+    assert main(["jobs", "delete", "--older-than", "30d", "--status", "failed"]) == Exit.OK
+
+    assert left(home) == everything() - {"old-failed"}
+
+
+def test_a_dry_run_says_how_many_and_deletes_none(
+    home: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["jobs", "delete", "--older-than", "1w", "--dry-run"]) == Exit.OK
+
+    assert capsys.readouterr().out == "2 jobs would be deleted.\n"
+    assert left(home) == everything()
+
+
+def test_a_job_is_deleted_by_its_id(home: Path) -> None:
+    assert main(["jobs", "delete", "old-completed"]) == Exit.OK
+
+    assert left(home) == everything() - {"old-completed"}
+
+
+@pytest.mark.parametrize("more", [[], ["old-failed", "--status", "failed"]])
+def test_deleting_wants_ids_or_a_description(
+    home: Path, more: list[str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["jobs", "delete", *more]) == Exit.USAGE
+
+    assert "--older-than" in capsys.readouterr().err
+    assert left(home) == everything()
+
+
+@pytest.mark.parametrize("typed", ["30", "d", "1y", "-1d", "1.5d"])
+def test_what_is_no_age_is_refused(typed: str, capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit):
+        main(["jobs", "delete", f"--older-than={typed}"])
+    assert "such as 30d" in capsys.readouterr().err
+
+
+def test_pruning_follows_the_operators_settings(home: Path) -> None:
+    (home / "jupyter_server_config.json").write_text('{"ArgoScheduler": {"all_jobs_kept": 1}}')
+
+    assert main(["jobs", "prune"]) == Exit.OK
+    assert left(home) == {"running-1", "new-failed"}
+
+
+def test_an_unknown_job_is_said_to_be_none(home: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["jobs", "delete", "no-such"]) == Exit.USAGE
+
+    assert "There is no job no-such" in capsys.readouterr().err
+
+
+def test_without_a_database_the_command_says_who_makes_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for name in ("JUPYTER_DATA_DIR", "JUPYTER_CONFIG_DIR"):
+        monkeypatch.setenv(name, str(tmp_path))
+
+    assert main(["jobs", "list"]) == Exit.USAGE
+    assert "JupyterLab makes it" in capsys.readouterr().err
