@@ -19,7 +19,7 @@ ROWS: list[dict[str, Any]] = [
     {"job_id": "old-failed", "status": "FAILED"},
     {"job_id": "old-completed", "name": "nightly"},
     {"job_id": "running-1", "status": "IN_PROGRESS", "end_time": None},
-    {"job_id": "new-failed", "status": "FAILED", "end_time": 1 << 50},
+    {"job_id": "new-failed", "status": "FAILED", "end_time": 1 << 42},
 ]
 
 
