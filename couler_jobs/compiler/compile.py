@@ -74,13 +74,13 @@ def _written(workflow: model.Workflow, version: Target) -> Fields:
         spec["parallelism"] = workflow.parallelism
     if workflow.timeout:
         spec["activeDeadlineSeconds"] = workflow.timeout
-    if workflow.parameters:
-        spec["arguments"] = {"parameters": [_parameter(p) for p in workflow.parameters]}
+    if arguments := _inputs(workflow.parameters, workflow.artifacts, version):
+        spec["arguments"] = arguments
     spec |= _extra(workflow.extra, "WorkflowSpec", version, "spec")
     spec["templates"] = [_template(template, version) for template in workflow.templates]
     return {
         "apiVersion": "argoproj.io/v1alpha1",
-        "kind": "Workflow",
+        "kind": workflow.kind,
         "metadata": _metadata(workflow),
         "spec": spec,
     }
@@ -92,7 +92,8 @@ def _extra(text: str, kind: str, target: Target, where: str) -> Fields:
 
 
 def _metadata(workflow: model.Workflow) -> Fields:
-    metadata: Fields = {"generateName": f"{workflow.name}-"}
+    is_run = workflow.kind == "Workflow"
+    metadata: Fields = {"generateName": f"{workflow.name}-"} if is_run else {"name": workflow.name}
     if workflow.labels:
         metadata["labels"] = dict(workflow.labels)
     if workflow.annotations:
@@ -106,6 +107,8 @@ def _parameter(parameter: model.Parameter) -> Fields:
         found["value"] = parameter.value
     if parameter.description:
         found["description"] = parameter.description
+    if parameter.enum:
+        found["enum"] = list(parameter.enum)
     return found
 
 
@@ -220,8 +223,8 @@ def _container(container: model.Container) -> Fields:
     if container.source is not None:
         found["source"] = container.source
     if container.env:
-        found["env"] = [{"name": n, "value": _POD.text(v)} for n, v in container.env]
-    quantities = {"memory": container.memory, "cpu": container.cpu}
+        found["env"] = [{"name": name} | _env(value) for name, value in container.env]
+    quantities = {"memory": container.memory, "cpu": container.cpu, **dict(container.resources)}
     if asked := {name: text for name, text in quantities.items() if text}:
         found["resources"] = {"requests": asked, "limits": dict(asked)}
     if container.working_dir:
@@ -229,6 +232,12 @@ def _container(container: model.Container) -> Fields:
     if container.pull_policy:
         found["imagePullPolicy"] = container.pull_policy
     return found
+
+
+def _env(value: model.Text | model.EnvSource) -> Fields:
+    if isinstance(value, model.EnvSource):
+        return {"valueFrom": json.loads(value.fields)}
+    return {"value": _POD.text(value)}
 
 
 def _graph(graph: model.Graph, target: Target) -> Fields:

@@ -124,6 +124,7 @@ class Parameter:
     name: str
     value: str | None = None
     description: str = ""
+    enum: tuple[str, ...] = ()  #: the values that it may have, as texts
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -168,6 +169,13 @@ class Retry:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class EnvSource:
+    """Where an environment variable's value comes from: `fields` is its `valueFrom`, JSON."""
+
+    fields: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Container:
     """What runs in a pod: a command, or a script's source that follows the command."""
 
@@ -175,9 +183,10 @@ class Container:
     command: tuple[str, ...] = ()
     args: tuple[Text, ...] = ()
     source: str | None = None
-    env: tuple[tuple[str, Text], ...] = ()
+    env: tuple[tuple[str, Text | EnvSource], ...] = ()
     memory: str | None = None
     cpu: str | None = None
+    resources: tuple[tuple[str, str], ...] = ()  #: further ones, such as `nvidia.com/gpu`
     working_dir: str | None = None
     pull_policy: str | None = None
     extra: str = "{}"  #: further fields of the container, a JSON object
@@ -288,12 +297,17 @@ class Schedule:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Workflow:
-    """A whole workflow; `entrypoint` and `on_exit` name templates."""
+    """A whole workflow; `entrypoint` and `on_exit` name templates.
 
+    A template of workflows, which others refer to, has `name` as its name; a run's name starts so.
+    """
+
+    kind: Literal["Workflow", "WorkflowTemplate", "ClusterWorkflowTemplate"] = "Workflow"
     name: str
     entrypoint: str
     templates: tuple[Template, ...]
     parameters: tuple[Parameter, ...] = ()
+    artifacts: tuple[Artifact, ...] = ()
     on_exit: str | None = None
     parallelism: int | None = None
     timeout: int | None = None  #: seconds
