@@ -56,6 +56,7 @@ def node_info(node: Mapping[str, Any]) -> NodeInfo:
         finished_at=_time(node.get("finishedAt")),
         boundary=_text(node.get("boundaryID")),
         children=tuple(child for child in _list(node.get("children")) if isinstance(child, str)),
+        memoization=_dict(node.get("memoizationStatus")) or None,
     )
 
 

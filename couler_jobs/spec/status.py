@@ -61,6 +61,7 @@ class NodeInfo:
     finished_at: datetime | None = None
     boundary: str = ""  #: the id of the steps or dag node it belongs to; "" for the entrypoint
     children: tuple[str, ...] = ()  #: ids
+    memoization: Mapping[str, Any] | None = None  #: Argo's memoizationStatus: hit, key, cacheName
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

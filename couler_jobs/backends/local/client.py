@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import contextlib
 import copy
 import logging
-import os
 import shutil
 import time
 import uuid
@@ -14,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from couler_jobs.backends.local import launching, logs, names
+from couler_jobs.backends.local.cache import Cache
 from couler_jobs.backends.local.cron_store import CronStore
 from couler_jobs.backends.local.crons import Crons
 from couler_jobs.backends.local.engine import Engine, reset_for_retry
@@ -44,6 +43,7 @@ class LocalBackend(Crons):
         self.home = open_home(home)
         self._store = Store(self.home.database)
         self.crons = CronStore(self._store)
+        self.cache = Cache(self.home, self._store)
 
     def version(self) -> str:
         """The Argo version whose behaviour the engine has."""
@@ -188,17 +188,8 @@ class LocalBackend(Crons):
         run = self._look_after(name)
         if not run.phase.ended and run.shutdown != "Terminate":
             self._store.ask(run.uid, request, **changes)
-            self._wake(run.uid)
+            launching.wake(self.home, run.uid)
         return self._by_uid(run.uid)
-
-    def _wake(self, uid: str) -> None:
-        """Tell the supervisor that a request waits; one that is about to start looks anyway."""
-        with contextlib.suppress(OSError):
-            pipe = os.open(self.home.run(uid).wake, os.O_WRONLY | os.O_NONBLOCK)
-            try:
-                os.write(pipe, b"\n")
-            finally:
-                os.close(pipe)
 
     # --- forgetting
 

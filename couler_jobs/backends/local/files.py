@@ -46,7 +46,7 @@ def lay(inputs: Iterable[InputFile], artifacts: Path, locate: Locate) -> None:
 
 def _lay_one(file: InputFile, target: Path, artifacts: Path) -> None:
     if file.source is not None:
-        _copy(stored(artifacts, file.source), target)
+        copy(stored(artifacts, file.source), target)
     else:
         target.write_text(file.text or "", encoding="utf-8")
     if file.mode is not None:
@@ -119,7 +119,7 @@ def _take_artifact(
     target = artifacts / folder / file.name
     try:
         target.parent.mkdir(parents=True, exist_ok=True)
-        _copy(path, target)
+        copy(path, target)
     except OSError as error:
         raise FileProblem(
             f"The output artifact {file.name} could not be stored from {file.path}: "
@@ -128,7 +128,7 @@ def _take_artifact(
     found.artifacts[file.name] = f"{folder}/{file.name}"
 
 
-def _copy(source: Path, target: Path) -> None:
+def copy(source: Path, target: Path) -> None:
     """Copy a file or a folder; links in a folder stay links, special files are an `OSError`."""
     if source.is_dir():
         shutil.copytree(source, target, symlinks=True, copy_function=_copy_file, dirs_exist_ok=True)

@@ -48,6 +48,11 @@ class Home:
         """What the daemon printed."""
         return self.root / "cron.log"
 
+    @property
+    def cache(self) -> Path:
+        """Artifacts of what `memoize` remembers: a folder for each entry that has some."""
+        return self.root / "cache"
+
     def run(self, uid: str) -> RunFolder:
         """The folder of one run."""
         return RunFolder(self.root / "runs" / uid)

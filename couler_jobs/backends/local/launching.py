@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import errno
 import os
 import subprocess
@@ -69,6 +70,16 @@ def _our_code(environ: Mapping[str, str]) -> dict[str, str]:
     if root in (sysconfig.get_path("purelib"), sysconfig.get_path("platlib")):
         return {}
     return {"PYTHONPATH": os.pathsep.join(filter(None, [root, environ.get("PYTHONPATH")]))}
+
+
+def wake(home: Home, uid: str) -> None:
+    """Tell a supervisor that something waits for it; one that is about to start looks anyway."""
+    with contextlib.suppress(OSError):
+        pipe = os.open(home.run(uid).wake, os.O_WRONLY | os.O_NONBLOCK)
+        try:
+            os.write(pipe, b"\n")
+        finally:
+            os.close(pipe)
 
 
 def look_after(home: Home, store: Store, run: StoredRun) -> StoredRun:

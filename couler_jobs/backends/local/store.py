@@ -279,8 +279,18 @@ class Store:
 
         return self.write(work)
 
-    def commit(self, uid: str, decision: Decision, at: float, handled: Iterable[int] = ()) -> None:
-        """Store all that a decision changed, and that the requests were obeyed, at one stroke."""
+    def commit(
+        self,
+        uid: str,
+        decision: Decision,
+        at: float,
+        handled: Iterable[int] = (),
+        also: Iterable[Callable[[sa.Connection], None]] = (),
+    ) -> None:
+        """Store all that a decision changed, and that the requests were obeyed, at one stroke.
+
+        `also` is done in the same transaction.
+        """
         changes: dict[str, Any] = {
             "phase": decision.phase.value,
             "message": decision.message,
@@ -288,10 +298,12 @@ class Store:
         }
         if decision.ended:
             changes["finished_at"] = at
-        numbers = list(handled)
+        numbers, more = list(handled), list(also)
 
         def work(connection: sa.Connection) -> None:
             _put_nodes(connection, uid, decision.changed)
+            for write in more:
+                write(connection)
             if numbers:
                 connection.execute(sa.delete(_requests).where(_requests.c.number.in_(numbers)))
             self._change(connection, uid, **changes)
@@ -406,6 +418,12 @@ class Store:
                 "Move it away to go on with an empty one."
             )
         return f"The database {self._path} could not be used ({error.orig}): try again."
+
+
+def runs_under_way() -> sa.Select[tuple[str]]:
+    """The query for the uids of all runs that have not ended."""
+    going = [phase.value for phase in Phase if not phase.ended]
+    return sa.select(_runs.c.uid).where(_runs.c.phase.in_(going))
 
 
 def add_run(connection: sa.Connection, run: StoredRun) -> None:

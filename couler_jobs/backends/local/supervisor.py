@@ -22,6 +22,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 from couler_jobs.backends.local import identity, kernel
 
 if TYPE_CHECKING:
+    from couler_jobs.backends.local.answers import Answers
     from couler_jobs.backends.local.home import Home, RunFolder
     from couler_jobs.backends.local.steps import Steps
     from couler_jobs.backends.local.store import Store, StoredRun
@@ -156,7 +157,10 @@ def supervise(home: Home, store: Store, run: StoredRun, steps: Steps, make: Make
 
     `Vanished` when there is nothing left to supervise.
     """
+    from couler_jobs.backends.local.answers import Answers
+
     folder, there = home.run(run.uid), Place.of(home, run.uid)
+    answers = Answers(home, store, run.uid)
     events, nodes = _where_it_stood(folder, store, run)
     engine = make(
         run.manifest,
@@ -169,25 +173,33 @@ def supervise(home: Home, store: Store, run: StoredRun, steps: Steps, make: Make
     with _wake_up(folder) as wake:
         steps.listen(wake)
         # before it is told anything, an engine finds out what it waits for
-        going = _round(engine, store, run.uid, steps, [], [])
+        going = _round(engine, answers, steps, [], [])
         while going:
             asked = store.requests(run.uid)
             events += [request for _, request in asked]
+            events += answers.events()
             numbers = [number for number, _ in asked]
-            going = _round(engine, store, run.uid, steps, events, numbers)
-            if going:
-                events = _next_events(steps, going.wake_at, there)
+            going = _round(engine, answers, steps, events, numbers)
+            if going and going.lookups:
+                events = []  # they are answered at once
+            elif going:
+                events = _next_events(steps, going.wake_at, there, look_soon=answers.waiting)
                 _drain(wake)
 
 
-def _next_events(steps: Steps, wake_at: float | None, there: Place) -> list[Event]:
-    """What has ended, as soon as something has; nothing at `wake_at`, or when a request waits."""
+def _next_events(
+    steps: Steps, wake_at: float | None, there: Place, *, look_soon: bool
+) -> list[Event]:
+    """What has ended, as soon as something has; nothing at `wake_at`, or when a request waits.
+
+    `look_soon` returns after a while also for nothing.
+    """
     while True:
         look_at = time.time() + _LOOK_EVERY
         until = look_at if wake_at is None else min(wake_at, look_at)
         events = steps.wait(until)
         there.check()
-        if events or until < look_at or time.time() < look_at:
+        if events or look_soon or until < look_at or time.time() < look_at:
             return list(events)
 
 
@@ -222,18 +234,17 @@ def _id(path: Path) -> tuple[int, int]:
 
 def _round(
     engine: Advances,
-    store: Store,
-    uid: str,
+    answers: Answers,
     steps: Steps,
     events: Sequence[Event],
-    handled: Sequence[int],
+    handled: list[int],
 ) -> Decision | None:
     """One decision, stored and then carried out; None once the run has ended."""
     now = time.time()
     decision = engine.advance(now, events)
     if decision.ended:
         steps.end_all()
-    store.commit(uid, decision, now, handled)
+    answers.commit(decision, now, handled)
     if decision.ended:
         return None
     steps.kill(decision.kill)

@@ -160,6 +160,17 @@ _STEP: dict[str, Any] = {
     "onExit": _TEXT,
     "hooks": _HOOKS,
 }
+_MUTEX = {"name": _TEXT, "namespace": _TEXT, "database": _FLAG}
+_SEMAPHORE = {
+    "configMapKeyRef": {"name": _TEXT, "key": _TEXT, "optional": _FLAG},
+    "namespace": _TEXT,
+}
+_SYNCHRONIZATION = {
+    "mutex": _MUTEX,
+    "mutexes": [_MUTEX],
+    "semaphore": _SEMAPHORE,
+    "semaphores": [_SEMAPHORE],
+}
 _RETRY = {
     "limit": _WHOLE_OR_TEXT,
     "retryPolicy": _TEXT,
@@ -196,8 +207,15 @@ _TEMPLATE: dict[str, Any] = {
     "parallelism": _WHOLE,
     "failFast": _FLAG,
     "volumes": [_VOLUME],
+    "memoize": {
+        "key": _TEXT,
+        "maxAge": _TEXT,
+        "cache": {"configMap": {"name": _TEXT, "key": _TEXT, "optional": _FLAG}},
+    },
+    "synchronization": _SYNCHRONIZATION,
+    "priority": _WHOLE,
     **dict.fromkeys(
-        ("annotations", "archiveLocation", "memoize", "metadata", "priority", "priorityClassName"),
+        ("annotations", "archiveLocation", "metadata", "priorityClassName"),
         _IGNORED,
     ),
 }
@@ -216,6 +234,7 @@ _SPEC: dict[str, Any] = {
     "activeDeadlineSeconds": _WHOLE,
     "retryStrategy": _RETRY,
     "priority": _WHOLE,
+    "synchronization": _SYNCHRONIZATION,
     "volumes": [_VOLUME],
     **dict.fromkeys(
         (

@@ -81,7 +81,64 @@ class Request:
     parameters: Mapping[str, str] = field(default_factory=dict)  #: resume only: supplied outputs
 
 
-Event = Ended | Request
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Lookup:
+    """A node asks whether its template's outputs are remembered."""
+
+    node: str
+    cache: str  #: the config map's name on a cluster
+    key: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Cached:
+    """The answer to a `Lookup`; `outputs` is None where nothing is remembered."""
+
+    node: str
+    at: float
+    outputs: Mapping[str, Any] | None = None
+    created_at: float = 0.0  #: when they were remembered
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Remember:
+    """The outputs of a node that succeeded, to be remembered."""
+
+    node: str
+    cache: str
+    key: str
+    outputs: Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Lock:
+    """A mutex, or a semaphore whose limit stands in a config map."""
+
+    name: str  #: `local/Mutex/x`, `local/ConfigMap/c/key`
+    limit: tuple[str, str] | None = None  #: the config map's name and key; None: one at a time
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Wish:
+    """A node (of the workflow itself: "") waits until it holds all of these locks."""
+
+    node: str
+    locks: tuple[Lock, ...]
+    priority: int = 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Locked:
+    """What became of a `Wish`: granted, or why it waits, or (`error`) why it never will be."""
+
+    node: str
+    at: float
+    granted: bool = False
+    message: str = ""
+    error: str = ""
+
+
+Event = Ended | Request | Cached | Locked
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -100,6 +157,10 @@ class Decision:
     phase: Phase = Phase.RUNNING
     message: str = ""
     outputs: Mapping[str, str] = field(default_factory=dict)  #: `globalName` parameters
+    lookups: tuple[Lookup, ...] = ()  #: to be answered with `Cached` events
+    remember: tuple[Remember, ...] = ()
+    wishes: tuple[Wish, ...] = ()  #: to be answered with `Locked` events
+    released: tuple[str, ...] = ()  #: nodes that hold, or wait for, locks no longer
 
     @property
     def ended(self) -> bool:

@@ -3,10 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
+from dataclasses import replace
 from typing import Any
 
 from couler_jobs.backends.local.engine import Engine
-from couler_jobs.backends.local.values import Decision, Ended, Event, Launch, Request
+from couler_jobs.backends.local.values import (
+    Cached,
+    Decision,
+    Ended,
+    Event,
+    Launch,
+    Locked,
+    Request,
+    Wish,
+)
 from couler_jobs.spec.status import NodeInfo, Phase
 
 RUN = "run-x1"
@@ -50,12 +60,18 @@ class Drive:
     """One engine, its clock, and all that it decided."""
 
     def __init__(
-        self, manifest: dict[str, Any], nodes: Iterable[NodeInfo] = (), **more: Any
+        self,
+        manifest: dict[str, Any],
+        nodes: Iterable[NodeInfo] = (),
+        cache: dict[tuple[str, str], Cached] | None = None,
+        **more: Any,
     ) -> None:
         self.engine = Engine(manifest, name=RUN, uid="uid-1", created_at=0, nodes=nodes, **more)
         self.nodes = {node.name: node for node in nodes}
         self.now, self.launched, self.running = 0.0, [], {}  # type: ignore[var-annotated]
         self.killed: list[str] = []
+        self.cache: dict[tuple[str, str], Cached] = {} if cache is None else cache
+        self.wishes: dict[str, Wish] = {}
         self.decision = Decision()
         self.tick()
 
@@ -67,7 +83,27 @@ class Drive:
         self.launched += self.decision.launch
         self.running |= {launch.node: launch for launch in self.decision.launch}
         self.killed += self.decision.kill
-        return self.decision
+        self.wishes |= {wish.node.removeprefix(RUN): wish for wish in self.decision.wishes}
+        for node in self.decision.released:
+            self.wishes.pop(node.removeprefix(RUN), None)
+        for found in self.decision.remember:
+            entry = Cached(node="", at=0, outputs=found.outputs, created_at=self.now)
+            self.cache[found.cache, found.key] = entry
+        return self._look_up()
+
+    def _look_up(self) -> Decision:
+        answers = [
+            replace(
+                self.cache.get((asked.cache, asked.key), Cached(node="", at=0)), node=asked.node
+            )
+            for asked in self.decision.lookups
+        ]
+        return self.tick(*answers) if answers else self.decision
+
+    def lock(self, name: str, **answer: Any) -> Decision:
+        """Answer the wish of a node for its locks."""
+        node = RUN + name if name else ""
+        return self.tick(Locked(node=node, at=self.now, **answer))
 
     def end(self, name: str, exit_code: int | None = 0, **more: Any) -> Decision:
         """Report that the process of a node has ended; its name is given without the run's."""

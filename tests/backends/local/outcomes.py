@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import Any
 
 from couler_jobs.backends.local.engine import Engine, progress
-from couler_jobs.backends.local.values import Decision, Ended, Event, Launch, Request
+from couler_jobs.backends.local.values import Cached, Decision, Ended, Event, Launch, Request
 from couler_jobs.spec.status import NodeInfo
 
 SAMPLES = Path(__file__).parents[2] / "samples" / "outcomes"
@@ -41,6 +41,7 @@ class Runner:
     def __init__(self, manifest: Mapping[str, Any], folder: Path, speed: float = 1.0) -> None:
         self.engine = Engine(manifest, name=RUN, uid=UID, created_at=self._now())
         self.nodes: dict[str, NodeInfo] = {}
+        self._cache: dict[str, Mapping[str, Any]] = {}
         self._folder, self._speed = folder, speed
         self._running: dict[str, tuple[Launch, subprocess.Popen[bytes], Path]] = {}
 
@@ -70,6 +71,18 @@ class Runner:
     def _carry_out(self, events: Any) -> Decision:
         decision = self.engine.advance(self._now(), events)
         self.nodes |= {node.name: node for node in decision.changed}
+        for found in decision.remember:
+            self._cache[found.key] = found.outputs
+        if decision.lookups:
+            now = self._now()
+            return self._carry_out(
+                [
+                    Cached(
+                        node=asked.node, at=now, outputs=self._cache.get(asked.key), created_at=now
+                    )
+                    for asked in decision.lookups
+                ]
+            )
         failed = [ended for launch in decision.launch if (ended := self._start(launch))]
         for name in decision.kill:
             os.killpg(self._running[name][1].pid, signal.SIGTERM)
@@ -166,7 +179,8 @@ def seen(node: NodeInfo, nodes: Mapping[str, NodeInfo]) -> dict[str, Any]:
         "inputs": {key: anonymous(value) for key, value in node.inputs.items()},
         "outputs": json.loads(anonymous(json.dumps(node.outputs))),
     }
-    return {key: value for key, value in found.items() if value}
+    memoized = {} if node.memoization is None else {"memoized": node.memoization["hit"]}
+    return {**{key: value for key, value in found.items() if value}, **memoized}
 
 
 def recorded(case: Mapping[str, Any]) -> dict[str, Any]:
@@ -174,13 +188,13 @@ def recorded(case: Mapping[str, Any]) -> dict[str, Any]:
     result = case["outcome"]
     nodes = {}
     for node in result["nodes"]:
-        kept = {key: node[key] for key in node if key not in ("name", "memoized")}
+        kept = {key: node[key] for key in node if key != "name"}
         outputs = dict(kept.get("outputs") or {})
         values = {k: v for k, v in (outputs.get("parameters") or {}).items() if v is not None}
         if "parameters" in outputs:
             outputs["parameters"] = values
         kept["outputs"] = {key: value for key, value in outputs.items() if value or value == ""}
-        nodes[node["name"]] = {key: value for key, value in kept.items() if value}
+        nodes[node["name"]] = {k: v for k, v in kept.items() if v or k == "memoized"}
     return {
         "phase": result["phase"],
         "message": (result["message"] or "").replace("NAME-ID", "NAME-ID"),

@@ -55,7 +55,7 @@ class DagTemplate:
         """Create the node and begin the tasks that wait for nothing."""
         run, call = self._run, self._call
         node = run.nodes.get(call.name)
-        if node is None:
+        if node is None or run.is_new(node):
             node = run.create(call, DAG, Phase.RUNNING)
             node.inputs = dict(self._filled.parameters)
             call.linked(node)

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from typing import Any
+from typing import Any, TypeVar
 
 from couler_jobs.backends.local.engine.calls import Call
+from couler_jobs.backends.local.engine.gate import locks_of
 from couler_jobs.backends.local.engine.globals import (
     failures,
     labels_from,
@@ -21,10 +22,13 @@ from couler_jobs.backends.local.engine.tags import TagError
 from couler_jobs.backends.local.engine.templates import Templates, whole
 from couler_jobs.backends.local.engine.validate import validate
 from couler_jobs.backends.local.supported import refuse_unsupported
-from couler_jobs.backends.local.values import Decision, Ended, Event, Request
+from couler_jobs.backends.local.values import Cached, Decision, Ended, Event, Locked, Request, Wish
 from couler_jobs.errors import Rejected
 from couler_jobs.spec.expressions import ExpressionError, expand, read
 from couler_jobs.spec.status import Manifest, NodeInfo, Phase
+
+T = TypeVar("T")
+E = TypeVar("E")
 
 
 class Engine:
@@ -63,6 +67,7 @@ class Engine:
             Templates({**full, "spec": {**self._spec, "templates": full["spec"]["templates"]}}),
             variables,
             parallelism=int(self._spec.get("parallelism") or 0),
+            priority=int(self._spec.get("priority") or 0),
             stored=nodes,
         )
         self._run.arguments = self._spec.get("arguments") or {}
@@ -70,6 +75,8 @@ class Engine:
         self._phase, self._message = Phase.RUNNING, ""
         self._root: Node | None = None
         self._result = (Phase.RUNNING, "")  #: how the entrypoint ended, before its hooks
+        self._locks = locks_of(self._spec.get("synchronization"), namespace)
+        self._waits = False
         self._hooks_open: set[str] = set()
         self._then: Callable[[], None] | None = None
 
@@ -85,7 +92,7 @@ class Engine:
         run.due()
         for event in events:
             self._take(event)
-        if not self._begun and not self._suspended:
+        if not self._begun and not self._suspended and self._may_begin():
             self._begin()
         if not self._suspended:
             run.drain()
@@ -107,6 +114,10 @@ class Engine:
             phase=self._phase,
             message=self._message,
             outputs=dict(run.outputs),
+            lookups=_taken(run.asked),
+            remember=_taken(run.remember),
+            wishes=_taken(run.wished),
+            released=_taken(run.released),
         )
 
     def _set_deadline(self) -> None:
@@ -122,12 +133,18 @@ class Engine:
     # --- events
 
     def _take(self, event: Event) -> None:
-        if isinstance(event, Ended):
-            report = self._run.pods.get(event.node)
-            if report is not None:
-                report(event)
-        else:
-            self._asked(event)
+        run = self._run
+        match event:
+            case Ended():
+                _tell(run.pods.get(event.node), event)
+            case Cached():
+                _tell(run.lookups.get(event.node), event)
+            case Locked(node=""):
+                self._locked(event)
+            case Locked():
+                _tell(run.wishes.get(event.node), event)
+            case Request():
+                self._asked(event)
 
     def _asked(self, request: Request) -> None:
         match request.action:
@@ -152,9 +169,33 @@ class Engine:
             return
         self._run.shutdown, self._suspended = strategy, False
         if not self._begun:
+            if self._waits:  # Argo: it never ran, so there is nothing to clean up after
+                self._end(Phase.FAILED, f"Stopped with strategy '{strategy}'")
             return
         for stop in list(self._run.stoppers.values()):
             stop()
+
+    # --- the workflow's own lock
+
+    def _may_begin(self) -> bool:
+        """Whether the locks of the workflow itself are held; they are asked for the first time."""
+        if self._phase.ended:
+            return False
+        if self._locks and not self._waits:
+            self._waits, self._phase = True, Phase.PENDING
+            self._run.wish(Wish(node="", locks=self._locks, priority=self._run.priority))
+        return not self._locks
+
+    def _locked(self, answer: Locked) -> None:
+        if self._begun or self._phase.ended:
+            return
+        if answer.error:
+            self._end(Phase.ERROR, answer.error)
+        elif answer.granted:
+            self._locks = ()
+            self._end(Phase.RUNNING, "")
+        else:
+            self._message = answer.message
 
     # --- the workflow's own steps
 
@@ -268,3 +309,15 @@ class Engine:
 
     def _end(self, phase: Phase, message: str) -> None:
         self._phase, self._message = phase, message
+
+
+def _taken(found: list[T]) -> tuple[T, ...]:
+    """What a list holds, which is empty then."""
+    taken = tuple(found)
+    found.clear()
+    return taken
+
+
+def _tell(report: Callable[[E], None] | None, event: E) -> None:
+    if report is not None:
+        report(event)

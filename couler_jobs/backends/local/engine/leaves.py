@@ -33,7 +33,7 @@ class Pod:
     def begin(self) -> None:
         """Create the node and ask for the process, or go on waiting for one that runs already."""
         node = self._run.nodes.get(self._call.name)
-        if node is None:
+        if node is None or self._run.is_new(node):
             self._start()
             return
         self._watch(node)
@@ -251,7 +251,7 @@ class Suspend:
     def begin(self) -> None:
         """Create the node and wait."""
         node = self._run.nodes.get(self._call.name)
-        if node is None:
+        if node is None or self._run.is_new(node):
             node = self._run.create(self._call, SUSPEND, Phase.RUNNING)
             node.inputs = dict(self._filled.parameters)
             self._call.linked(node)

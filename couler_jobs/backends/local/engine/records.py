@@ -37,6 +37,7 @@ class Node:
     outbound: list[str] | None = None
     hooked: bool = False
     retried: bool = False
+    memoization: dict[str, Any] | None = None
 
     @property
     def ended(self) -> bool:
@@ -70,6 +71,7 @@ class Node:
             finished_at=moment(self.finished),
             boundary=self.boundary,
             children=tuple(self.children),
+            memoization=self.memoization,
         )
 
 
@@ -235,5 +237,6 @@ def _restored(info: NodeInfo) -> Node:
         started=info.started_at.timestamp() if info.started_at else None,
         finished=info.finished_at.timestamp() if info.finished_at else None,
         children=dict.fromkeys(info.children),
+        memoization=dict(info.memoization) if info.memoization else None,
         hooked=info.name.endswith(".onExit") or ".hooks." in info.name.rpartition("]")[2],
     )

@@ -36,7 +36,7 @@ class Retry:
         """Create the node and its first attempt, or go on where an earlier process stood."""
         run, call = self._run, self._call
         node = run.nodes.get(call.name)
-        if node is None:
+        if node is None or run.is_new(node):
             node = run.create(call, RETRY, Phase.RUNNING)
             node.inputs = dict(self._filled.parameters)
             call.linked(node)

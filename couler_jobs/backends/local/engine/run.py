@@ -8,6 +8,7 @@ from collections import deque
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any, Protocol
 
+from couler_jobs.backends.local.engine import gate
 from couler_jobs.backends.local.engine.calls import Boundary, Call, DepthError
 from couler_jobs.backends.local.engine.plan import plan_of
 from couler_jobs.backends.local.engine.records import SKIPPED, Node, Nodes, fnv32a
@@ -20,7 +21,15 @@ from couler_jobs.backends.local.engine.templates import (
     refill,
 )
 from couler_jobs.backends.local.engine.variables import Flat
-from couler_jobs.backends.local.values import Ended, Launch
+from couler_jobs.backends.local.values import (
+    Cached,
+    Ended,
+    Launch,
+    Locked,
+    Lookup,
+    Remember,
+    Wish,
+)
 from couler_jobs.spec.status import NodeInfo, Phase
 
 MAX_DEPTH = 100
@@ -47,6 +56,7 @@ class Run:
         variables: dict[str, str],
         *,
         parallelism: int = 0,
+        priority: int = 0,
         deadline: float | None = None,
         stored: Iterable[NodeInfo] = (),
     ) -> None:
@@ -62,6 +72,14 @@ class Run:
         self.stoppers: dict[str, Callable[[], None]] = {}
         self.suspended: dict[str, Callable[[Mapping[str, str]], None]] = {}
         self.outputs: dict[str, str] = {}
+        self.priority = priority
+        self.holders: set[str] = set()  #: nodes that hold locks or wait for some
+        self.wishes: dict[str, Callable[[Locked], None]] = {}
+        self.lookups: dict[str, Callable[[Cached], None]] = {}
+        self.asked: list[Lookup] = []
+        self.wished: list[Wish] = []
+        self.released: list[str] = []
+        self.remember: list[Remember] = []
         self.arguments: Mapping[str, Any] = {}
         self._parallelism = parallelism
         self._ready: deque[Callable[[], None]] = deque()
@@ -151,7 +169,12 @@ class Run:
         self._report(call, node, error)
 
     def create(self, call: Call, kind: str, phase: Phase, *, message: str = "") -> Node:
-        """The node of a call."""
+        """The node of a call; one that is Pending begins now."""
+        waiting = self.nodes.get(call.name)
+        if waiting is not None:
+            waiting.started = self.now
+            self.nodes.end(waiting, phase, message, at=self.now)
+            return waiting
         return self.nodes.create(
             call.name,
             kind,
@@ -167,7 +190,18 @@ class Run:
     def end(self, node: Node, phase: Phase, message: str | None = None) -> None:
         """Give a node its last phase. What waits for room may have it now."""
         self.nodes.end(node, phase, message, at=self.now)
+        if phase.ended and node.name in self.holders:
+            self.holders.discard(node.name)
+            self.released.append(node.name)
         self._freed = True
+
+    def is_new(self, node: Node | None) -> bool:
+        """Whether a call still has to begin: it has no node, or one that waited so far."""
+        return node is None or node.phase is Phase.PENDING
+
+    def wish(self, wish: Wish) -> None:
+        """Ask for locks; the answer goes to what stands in `wishes` for the node."""
+        self.wished.append(wish)
 
     def attempt(self, call: Call, filled: Filled, local: Mapping[str, str]) -> None:
         """Run one attempt of a retry, once the workflow's parallelism lets it."""
@@ -263,6 +297,10 @@ class Run:
             del self._waiting[key]
 
     def _open(self, call: Call, filled: Filled) -> None:
+        gate.enter(self, call, filled)
+
+    def begin(self, call: Call, filled: Filled) -> None:
+        """Carry a call out that nothing keeps waiting."""
         if filled.body.get("retryStrategy") is not None:
             from couler_jobs.backends.local.engine.retry import Retry
 

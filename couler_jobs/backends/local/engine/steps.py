@@ -95,7 +95,7 @@ class StepsTemplate:
         """Create the node and begin its first group."""
         run, call = self._run, self._call
         node = run.nodes.get(call.name)
-        if node is None:
+        if node is None or run.is_new(node):
             node = run.create(call, STEPS, Phase.RUNNING)
             node.inputs = dict(self._filled.parameters)
             call.linked(node)

@@ -40,6 +40,20 @@ def seconds(duration: Any) -> float:
     return sum(float(number) * _SECONDS[unit] for number, unit in pieces)
 
 
+def duration(text: str, prefix: str = "") -> float | None:
+    """`180s`, `24h` in seconds, None for an empty text; `TagError` if it has no unit."""
+    if not text:
+        return None
+    if re.fullmatch(r"[+-]?\d+", text):
+        quoted = gotext.json_string(text)
+        raise TagError(f"{prefix}time: missing unit in duration {quoted}")
+    try:
+        return seconds(text)
+    except TagError:
+        quoted = gotext.json_string(text)
+        raise TagError(f"{prefix}time: invalid duration {quoted}") from None
+
+
 def whole(value: Any) -> int:
     """A whole number that may be written as text; `TagError` if it is none."""
     try:
