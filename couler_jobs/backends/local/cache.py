@@ -70,7 +70,9 @@ class Cache:
         query = sa.select(*columns).order_by(_entries.c.created_at.desc(), _entries.c.key)
         if cache is not None:
             query = query.where(_entries.c.cache == cache)
-        return [CacheEntry(**r._mapping) for r in self._store.read(lambda c: c.execute(query))]
+        return [
+            CacheEntry(**r._mapping) for r in self._store.read(lambda c: c.execute(query).all())
+        ]
 
     def clear(
         self, cache: str | None = None, key: str | None = None, older_than: float | None = None

@@ -92,10 +92,9 @@ class Drive:
         return self._look_up()
 
     def _look_up(self) -> Decision:
+        nothing = Cached(node="", at=0)
         answers = [
-            replace(
-                self.cache.get((asked.cache, asked.key), Cached(node="", at=0)), node=asked.node
-            )
+            replace(self.cache.get((asked.cache, asked.key), nothing), node=asked.node)
             for asked in self.decision.lookups
         ]
         return self.tick(*answers) if answers else self.decision

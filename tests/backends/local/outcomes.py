@@ -18,7 +18,15 @@ from pathlib import Path
 from typing import Any
 
 from couler_jobs.backends.local.engine import Engine, progress
-from couler_jobs.backends.local.values import Cached, Decision, Ended, Event, Launch, Request
+from couler_jobs.backends.local.values import (
+    Cached,
+    Decision,
+    Ended,
+    Event,
+    Launch,
+    Lookup,
+    Request,
+)
 from couler_jobs.spec.status import NodeInfo
 
 SAMPLES = Path(__file__).parents[2] / "samples" / "outcomes"
@@ -74,19 +82,16 @@ class Runner:
         for found in decision.remember:
             self._cache[found.key] = found.outputs
         if decision.lookups:
-            now = self._now()
-            return self._carry_out(
-                [
-                    Cached(
-                        node=asked.node, at=now, outputs=self._cache.get(asked.key), created_at=now
-                    )
-                    for asked in decision.lookups
-                ]
-            )
+            return self._carry_out([self._cached(asked) for asked in decision.lookups])
         failed = [ended for launch in decision.launch if (ended := self._start(launch))]
         for name in decision.kill:
             os.killpg(self._running[name][1].pid, signal.SIGTERM)
         return self._carry_out(failed) if failed else decision
+
+    def _cached(self, asked: Lookup) -> Cached:
+        now = self._now()
+        outputs = self._cache.get(asked.key)
+        return Cached(node=asked.node, at=now, outputs=outputs, created_at=now)
 
     def _start(self, launch: Launch) -> Ended | None:
         folder = self._folder / str(len(list(self._folder.iterdir())))

@@ -694,7 +694,10 @@ def test_progress_counts_steps_that_succeeded() -> None:
         ({"resource": {"action": "get"}}, "spec.templates[1].resource"),
         ({"daemon": True}, "spec.templates[1].daemon"),
         ({"sidecars": [{"name": "s"}]}, "spec.templates[1].sidecars"),
-        ({"synchronization": {"mutexes": []}}, "spec.templates[1].synchronization"),
+        (
+            {"synchronization": {"semaphores": [{"database": {"key": "k"}}]}},
+            "spec.templates[1].synchronization.semaphores[0].database",
+        ),
         ({"nonsense": 1}, "spec.templates[1].nonsense"),
         ({"parallelism": "many"}, "spec.templates[1].parallelism (it has to be a whole number)"),
         ({"steps": {"a": 1}}, "spec.templates[1].steps (it has to be a list)"),

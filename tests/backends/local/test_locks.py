@@ -120,10 +120,6 @@ def test_a_semaphore_without_a_limit_is_an_error(
 _ALONE = "mkdir {0}/held || exit 9; sleep 0.1; rmdir {0}/held"
 
 
-def exclusive(tmp_path: Path, **spec: Any) -> dict[str, Any]:
-    return workflow(sh("a", _ALONE.format(tmp_path)), **spec)
-
-
 def test_runs_with_the_same_mutex_run_one_after_another(
     local: LocalBackend, tmp_path: Path
 ) -> None:
@@ -135,10 +131,9 @@ def test_runs_with_the_same_mutex_run_one_after_another(
 def test_whole_workflows_exclude_each_other_and_say_what_they_wait_for(
     local: LocalBackend, tmp_path: Path
 ) -> None:
-    lock = {"synchronization": {"mutex": {"name": "w"}}}
-    holder = local.submit(
-        workflow(sh("a", f"until test -e {tmp_path}/go; do sleep 0.05; done"), **lock)
-    )
+    lock: dict[str, Any] = {"synchronization": {"mutex": {"name": "w"}}}
+    waits = f"until test -e {tmp_path}/go; do sleep 0.05; done"
+    holder = local.submit(workflow(sh("a", waits), **lock))
     wait_until(local, holder.name, lambda run: run.phase is Phase.RUNNING and bool(run.nodes))
     waiter = local.submit(workflow(sh("a", "true"), **lock))
     seen = wait_until(local, waiter.name, lambda run: bool(run.message))
@@ -153,7 +148,7 @@ def test_whole_workflows_exclude_each_other_and_say_what_they_wait_for(
 def test_a_terminated_run_lets_the_next_one_have_its_lock(
     local: LocalBackend, tmp_path: Path
 ) -> None:
-    lock = {"synchronization": {"mutex": {"name": "w"}}}
+    lock: dict[str, Any] = {"synchronization": {"mutex": {"name": "w"}}}
     holder = local.submit(workflow(sh("a", "sleep 600"), **lock))
     wait_until(local, holder.name, lambda run: bool(run.nodes))
     waiter = local.submit(workflow(sh("a", "true"), **lock))
