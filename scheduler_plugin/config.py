@@ -70,12 +70,12 @@ class Options(Configurable):  # type: ignore[misc]  # traitlets is not checked h
     retry_delay_seconds = Int(
         KEYS["retry_delay_seconds"].default,
         config=True,
-        help="How long to wait before the first of these runs; each next wait is twice as long.",
+        help="How long to wait before the first of these runs.",
     )
-    retry_longest_delay_seconds = Int(
-        KEYS["retry_longest_delay_seconds"].default,
+    retry_delay_factor = Int(
+        KEYS["retry_delay_factor"].default,
         config=True,
-        help="What no such wait gets longer than.",
+        help="How many times as long each next wait is.",
     )
     upper_limits = Dict(
         config=True,

@@ -40,6 +40,7 @@ from scheduler_plugin.errors import JobRefused, StagingFailed
 from scheduler_plugin.jobs import Jobs, passed_on
 from scheduler_plugin.orders import JobRequest, Order, check, check_snapshot
 from scheduler_plugin.pipelines import UID, TickPlan
+from scheduler_plugin.policies import Retries
 from scheduler_plugin.records import milliseconds
 from scheduler_plugin.staging import JobFolder
 from scheduler_plugin.ticks import DefinitionFolder, Tick, read_tick
@@ -347,12 +348,12 @@ class Definitions:
 
     def _apply(self, definition: Definition, suspend: bool | None) -> bool:
         """Make its cron workflow as it should be; whether it ticks now."""
-        place = self.jobs.backend
+        place, options = self.jobs.backend, self._options(definition)
         manifest = schedules.manifest(
-            self._plan(definition.job_definition_id),
+            self._plan(definition.job_definition_id, options),
             definition.schedule or "",
             definition.timezone or "",
-            self._options(definition),
+            options,
             target_of(place),
             suspend,
         )
@@ -363,7 +364,7 @@ class Definitions:
         settings, asked = self.jobs.settings, definition.runtime_environment_parameters
         return runtime_parameters.check(asked, settings.defaults, settings.upper_limits)
 
-    def _plan(self, definition_id: str) -> TickPlan:
+    def _plan(self, definition_id: str, options: Mapping[str, Any]) -> TickPlan:
         settings = self.jobs.settings
         run = JobFolder(settings.staging / UID)
         return TickPlan(
@@ -374,6 +375,7 @@ class Definitions:
             tick_file=str(self.folder(definition_id).tick),
             notebook_request=str(run.notebook_request),
             env=passed_on(),
+            retries=Retries.of(options),
         )
 
     def _delete_cron(self, definition_id: str) -> None:

@@ -76,7 +76,7 @@ class Jobs:
         except BaseException:
             folder.remove()
             raise
-        self._submit(job, folder)
+        self._submit(job, order, folder)
         return job.job_id
 
     def get(self, job_id: str) -> Job:
@@ -184,10 +184,10 @@ class Jobs:
         requests = request_files(order.new.job_id, folder, asked)
         return {**requests, folder.job: order.new.as_json(), **secret}
 
-    def _submit(self, job: Job, folder: JobFolder) -> None:
+    def _submit(self, job: Job, order: Order, folder: JobFolder) -> None:
         try:
             write_sent(folder, self.backend.name)
-            plan = self._plan(job, folder)
+            plan = self._plan(job, order, folder)
             run = cj.submit(self._dressed(job_workflow(plan)), backend=self.backend, name=plan.name)
         except Exception as error:
             sentence = _sentence(error)
@@ -211,7 +211,7 @@ class Jobs:
         """A manifest whose pods look as they should where jobs are sent."""
         return dressed(manifest, self.look, self._secret)
 
-    def _plan(self, job: Job, folder: JobFolder) -> JobPlan:
+    def _plan(self, job: Job, order: Order, folder: JobFolder) -> JobPlan:
         return JobPlan(
             name=labels.workflow_name(job.job_id),
             labels=self.home
@@ -224,6 +224,7 @@ class Jobs:
             notebook_request=str(folder.notebook_request),
             status_request=str(folder.status_request),
             env=passed_on(),
+            retries=order.retries,
         )
 
     def _failed(self, job_id: str, sentence: str) -> None:

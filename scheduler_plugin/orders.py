@@ -17,6 +17,7 @@ from scheduler_plugin.config import Settings
 from scheduler_plugin.environments import Environments, choose_kernel
 from scheduler_plugin.errors import InputMissing, JobRefused
 from scheduler_plugin.parameters import typed_parameters
+from scheduler_plugin.policies import Retries
 from scheduler_plugin.records import NewJob
 from scheduler_plugin.step_requests import Asked, Store
 
@@ -56,6 +57,7 @@ class Order:
     kernel: str
     parameters: Mapping[str, Any]
     options: Mapping[str, Any]  #: the value of every key of `runtime_parameters.KEYS`
+    retries: Retries
 
     def asked(self, store: Store) -> Asked:
         """What the steps of its runs are asked."""
@@ -95,6 +97,9 @@ def _check(
     notebook = _read(path, request.input_uri)
     source = _source(notebook, path.name)
     _check_fields(request)
+    options = runtime_parameters.check(
+        request.runtime_environment_parameters, settings.defaults, settings.upper_limits
+    )
     environment = environments.get(request.runtime_environment_name)
     items = survey() if request.package_input_folder else ()
     return Order(
@@ -105,9 +110,8 @@ def _check(
         prefix=None if environment.prefix is None else str(environment.prefix),
         kernel=choose_kernel(environment, source),
         parameters=_parameters(request.parameters or {}),
-        options=runtime_parameters.check(
-            request.runtime_environment_parameters, settings.defaults, settings.upper_limits
-        ),
+        options=options,
+        retries=Retries.of(options),
     )
 
 

@@ -8,6 +8,7 @@ from typing import Any
 
 import couler_jobs as cj
 import couler_jobs.argo as couler
+from scheduler_plugin.policies import NO_RETRIES, Retries
 
 NOTEBOOK_PROGRAM = "couler_jobs.in_pod.notebook"
 RECORD_PROGRAM = "scheduler_plugin.in_pod"
@@ -29,6 +30,7 @@ class JobPlan:
     notebook_request: str  #: a file, see `couler_jobs.in_pod.request.NotebookRequest`
     status_request: str  #: a file, see `scheduler_plugin.in_pod.RecordStatus`
     env: Mapping[str, str] = field(default_factory=dict)
+    retries: Retries = NO_RETRIES
 
 
 def job_workflow(plan: JobPlan) -> Any:
@@ -40,8 +42,7 @@ def job_workflow(plan: JobPlan) -> Any:
 
     @cj.workflow(name=plan.name, labels=plan.labels, on_exit=record_status)
     def job() -> None:
-        asked = ["--request-file", plan.notebook_request]
-        _program(plan, "notebook", [NOTEBOOK_PROGRAM, *asked])
+        _notebook(plan)
 
     return job
 
@@ -56,6 +57,7 @@ class TickPlan:
     tick_file: str  #: see `scheduler_plugin.ticks.Tick`
     notebook_request: str  #: a file in the run's folder, whose name is the run's uid
     env: Mapping[str, str] = field(default_factory=dict)
+    retries: Retries = NO_RETRIES
 
 
 def tick_workflow(plan: TickPlan) -> Any:
@@ -75,8 +77,7 @@ def tick_workflow(plan: TickPlan) -> Any:
 
     @cj.workflow(name="run-notebook")
     def run_notebook() -> None:
-        asked = ["--request-file", plan.notebook_request]
-        _program(plan, "notebook", [NOTEBOOK_PROGRAM], *asked)
+        _notebook(plan)
 
     @cj.workflow(name=plan.name, labels=plan.labels, on_exit=record_status)
     def tick() -> None:
@@ -85,8 +86,24 @@ def tick_workflow(plan: TickPlan) -> Any:
     return tick
 
 
+def _notebook(plan: JobPlan | TickPlan) -> None:
+    program = [NOTEBOOK_PROGRAM, *plan.retries.arguments()]
+    _program(
+        plan,
+        "notebook",
+        program,
+        "--request-file",
+        plan.notebook_request,
+        **plan.retries.step(),
+    )
+
+
 def _program(
-    plan: JobPlan | TickPlan, step_name: str, module: Sequence[str], *arguments: str
+    plan: JobPlan | TickPlan,
+    step_name: str,
+    module: Sequence[str],
+    *arguments: str,
+    **policies: Any,
 ) -> None:
     couler.run_container(
         image=IMAGE,
@@ -94,4 +111,5 @@ def _program(
         args=list(arguments),
         step_name=step_name,
         env=plan.env,
+        **policies,
     )

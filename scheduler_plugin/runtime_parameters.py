@@ -150,20 +150,20 @@ KEYS: Mapping[str, Key] = {
         Key(
             name="retries",
             does="How often a notebook that failed is run again.",
-            kind=Whole(0, 100),
+            kind=Whole(0, 20),
             default=0,
         ),
         Key(
             name="retry_delay_seconds",
-            does="How long to wait before the first such run; each next wait is twice as long.",
+            does="How long to wait before the first of these runs.",
             kind=Whole(0, DAY),
             default=0,
         ),
         Key(
-            name="retry_longest_delay_seconds",
-            does="What no such wait gets longer than.",
-            kind=Whole(1, 7 * DAY),
-            default=3600,
+            name="retry_delay_factor",
+            does="How many times as long each next wait is.",
+            kind=Whole(1, 10),
+            default=2,
         ),
         Key(
             name="concurrency_policy",

@@ -21,6 +21,9 @@ IN_MANIFEST = frozenset(
         "starting_deadline_seconds",
         "successful_runs_kept",
         "failed_runs_kept",
+        "retries",
+        "retry_delay_seconds",
+        "retry_delay_factor",
     }
 )
 """Keys of `runtime_parameters.KEYS` that a cron workflow itself says."""

@@ -78,7 +78,7 @@ def outcome(
     plain = status is JobStatus.COMPLETED and phase is Phase.SUCCEEDED
     return Outcome(
         status=status,
-        message=None if plain else _sentence(status, report, message),
+        message=_attempt(report) if plain else _sentence(status, report, message),
         ended_at=ended_at,
         started_at=_milliseconds(report.get("started_at")),
     )
@@ -110,6 +110,12 @@ def _status(phase: Phase, report: Mapping[str, Any], shutdown: str) -> JobStatus
     if shutdown or report.get("status") == "stopped":
         return JobStatus.STOPPED
     return JobStatus.COMPLETED if report.get("status") == "succeeded" else JobStatus.FAILED
+
+
+def _attempt(report: Mapping[str, Any]) -> str | None:
+    """What a notebook says that succeeded when it was tried again."""
+    said = report.get("message")
+    return said if isinstance(said, str) and report.get("attempt", 1) != 1 else None
 
 
 def _sentence(status: JobStatus, report: Mapping[str, Any], message: str) -> str:

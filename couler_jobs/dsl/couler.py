@@ -40,9 +40,11 @@ def run_container(
     image_pull_policy: str | None = None,
     working_dir: str | None = None,
     node_selector: Mapping[str, str] | None = None,
+    backoff: Any = None,
 ) -> list[Handle]:
     """Run a container; the answer is the list of its outputs, each usable as an argument.
 
+    `backoff`, which Couler does not have, is the wait before a retry, as for `@step`.
     `{{...}}` in texts is Argo's and `$(NAME)` is Kubernetes', as ever in Couler: text that must
     arrive literally is passed as `couler_jobs.json_text(value)` and read as JSON.
     """
@@ -51,7 +53,7 @@ def run_container(
         command=_words(command),
         **_container_fields(env, resources, working_dir, image_pull_policy),
     )
-    pod = _pod_fields(output, timeout, retry, node_selector)
+    pod = _pod_fields(output, timeout, retry, node_selector, backoff)
     name = template_name(step_name or _image_name(image))
     return record_container(name, container, _list(args), pod)
 
@@ -114,13 +116,17 @@ def _env_text(name: str, value: Any) -> str:
 
 
 def _pod_fields(
-    output: Any, timeout: Any, retry: Any, node_selector: Mapping[str, str] | None
+    output: Any,
+    timeout: Any,
+    retry: Any,
+    node_selector: Mapping[str, str] | None,
+    backoff: Any = None,
 ) -> dict[str, Any]:
     selector = {"nodeSelector": dict(node_selector)} if node_selector else {}
     return {
         "outputs": _outputs(output),
         "timeout": None if timeout is None else seconds(timeout, "timeout"),
-        "retry": retry_policy(retry or 0, None),
+        "retry": retry_policy(retry or 0, backoff),
         "extra": extra_json(selector),
     }
 

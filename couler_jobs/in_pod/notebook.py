@@ -4,6 +4,8 @@
     --request-file FILE   the same in a file, `-` for stdin: for values that are not for everybody
                           who lists processes
     --check               look whether it could be run, and run nothing
+    --attempt K           that it was tried K times before, of --attempts N in all: its log goes on,
+                          and the outcome says so
 
 What follows from a run:
 
@@ -37,7 +39,7 @@ from typing import NoReturn
 from couler_jobs.in_pod import publish
 from couler_jobs.in_pod.export import check_formats
 from couler_jobs.in_pod.kernel import Kernel, find_kernel
-from couler_jobs.in_pod.outcome import EXIT_CODES, Outcome, Status, now
+from couler_jobs.in_pod.outcome import EXIT_CODES, ONLY, Attempt, Outcome, Status, now
 from couler_jobs.in_pod.request import NotebookRequest, Refused
 from couler_jobs.in_pod.source import LARGEST, read_source
 
@@ -91,7 +93,7 @@ def _check_place(path: str) -> None:
         raise Refused(f"{path} is a folder; a file is to be written there.")
 
 
-def run(request: NotebookRequest) -> int:
+def run(request: NotebookRequest, attempt: Attempt = ONLY) -> int:
     """Run the request; the exit code. The outcome, also a refusal, is in the result file."""
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, _stop_early)
@@ -102,9 +104,11 @@ def run(request: NotebookRequest) -> int:
             _check_place(path)
         from couler_jobs.in_pod.supervisor import supervise
 
-        return int(supervise(request, kernel, data).exit_code or 0)
+        return int(supervise(request, kernel, data, attempt).exit_code or 0)
     except (Refused, publish.NotPublished) as error:
-        return _end_early(request, str(error), Status.REFUSED, EXIT_CODES[Status.REFUSED])
+        return _end_early(
+            request, attempt.said(str(error)), Status.REFUSED, EXIT_CODES[Status.REFUSED]
+        )
     except _StoppedEarly as stop:
         sentence = f"Stopped by {stop.signal.name} before the first cell."
         return _end_early(request, sentence, Status.STOPPED, 128 + stop.signal)
@@ -143,13 +147,16 @@ def main(arguments: Sequence[str] | None = None) -> int:
     given.add_argument("--request", metavar="JSON")
     given.add_argument("--request-file", metavar="FILE")
     parser.add_argument("--check", action="store_true")
+    parser.add_argument("--attempt", metavar="K", type=int, default=0)
+    parser.add_argument("--attempts", metavar="N", type=int, default=1)
     options = parser.parse_args(arguments)
     try:
         request = NotebookRequest.from_json(_request_text(options))
     except (Refused, OSError, ValueError) as error:
         print(error, file=sys.stderr)
         return MALFORMED
-    return _show_check(request) if options.check else run(request)
+    attempt = Attempt(number=options.attempt + 1, of=options.attempts)
+    return _show_check(request) if options.check else run(request, attempt)
 
 
 def _request_text(options: argparse.Namespace) -> str:

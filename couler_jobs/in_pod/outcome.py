@@ -43,11 +43,29 @@ EXIT_CODES = {
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Attempt:
+    """Which run of a notebook it is that is tried again when it fails."""
+
+    number: int = 1
+    of: int = 1
+
+    def said(self, message: str) -> str:
+        """The message with the attempt before it, where there may be several."""
+        if self.of == 1:
+            return message
+        return f"Attempt {self.number} of {self.of}{': ' if message else ' succeeded.'}{message}"
+
+
+ONLY = Attempt()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Outcome:
     """What the result file holds. Times are ISO 8601 in UTC."""
 
     status: Status
     exit_code: int | None = None
+    attempt: int = 1  #: which one it was, if a notebook that fails is tried again
     message: str = ""  #: one line for a person, at most 500 characters
     error_name: str = ""  #: the exception's class, or what stands for it (`DeadKernelError`)
     cell: int | None = None  #: the one it ended in: counted from 1 among the input's code cells

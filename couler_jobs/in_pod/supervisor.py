@@ -27,7 +27,7 @@ from typing import IO, Any
 
 from couler_jobs.in_pod import publish
 from couler_jobs.in_pod.kernel import Kernel
-from couler_jobs.in_pod.outcome import EXIT_CODES, Outcome, Status, now, one_line
+from couler_jobs.in_pod.outcome import EXIT_CODES, ONLY, Attempt, Outcome, Status, now, one_line
 from couler_jobs.in_pod.parameters import remarks
 from couler_jobs.in_pod.processes import (
     become_subreaper,
@@ -376,9 +376,14 @@ def _way(exit_code: int) -> str:
     return f"with exit code {exit_code}; the log says more"
 
 
-def supervise(request: NotebookRequest, kernel: Kernel, snapshot: bytes) -> Outcome:
+def supervise(
+    request: NotebookRequest, kernel: Kernel, snapshot: bytes, attempt: Attempt = ONLY
+) -> Outcome:
     """Run the notebook whose bytes are `snapshot`. Raises `Refused` if there is no room to work."""
-    started, result, log = now(), ResultFile(request.result), Log(request.log)
+    log = Log(request.log, goes_on=attempt.number > 1)
+    started, result = now(), ResultFile(request.result)
+    if attempt.number > 1:
+        log.line(f"Attempt {attempt.number} of {attempt.of}.")
     try:
         scratch = _scratch(request, kernel, snapshot)
     except OSError as error:
@@ -390,6 +395,8 @@ def supervise(request: NotebookRequest, kernel: Kernel, snapshot: bytes) -> Outc
         outcome = Supervisor(request, kernel, scratch, log).run()
         outcome = replace(
             outcome,
+            attempt=attempt.number,
+            message=one_line(attempt.said(outcome.message)),
             started_at=started,
             finished_at=now(),
             input_sha256=hashlib.sha256(snapshot).hexdigest(),

@@ -23,9 +23,10 @@ RESERVED = 4096  #: bytes that the result file takes from the start, so that a f
 class Log:
     """The log file and stdout, written as text comes, from any thread; failing neither."""
 
-    def __init__(self, path: str | None) -> None:
+    def __init__(self, path: str | None, *, goes_on: bool = False) -> None:
         self._lock = threading.Lock()
-        self._file = open(path, "wb", buffering=0) if path else None  # noqa: SIM115
+        mode = "ab" if goes_on else "wb"
+        self._file = open(path, mode, 0) if path else None  # noqa: SIM115  for the whole run
         self._room = LARGEST_LOG
         self._at_line_start = True
         self.last_written = time.monotonic()  #: of what the cells' process printed
