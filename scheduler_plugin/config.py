@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from traitlets import Dict, Enum, Float, Int, List, TraitError, Unicode, validate
+from traitlets import Bool, Dict, Enum, Float, Int, List, TraitError, Unicode, validate
 from traitlets.config import Configurable
 
 from scheduler_plugin.errors import JobRefused
@@ -50,6 +50,13 @@ class Options(Configurable):  # type: ignore[misc]  # traitlets is not checked h
         config=True,
         help="The Kubernetes Secret that holds db_url, as 'name' (its key is db_url) or "
         "'name/key'. Needed where db_url has a password and jobs run in a cluster.",
+    )
+    outbox_only = Bool(
+        False,
+        config=True,
+        help="Let jobs write how they ended into files of the staging folder alone, which this "
+        "server takes into its database. For a database on a file system whose locks cannot be "
+        "relied on; records are right a little later then. For jobs and schedules saved later.",
     )
     python = Unicode(
         sys.executable,
@@ -172,6 +179,7 @@ class Settings:
     pod: str = ""  #: one of `pod.FORMS`, or "" to find it out
     pod_template: Mapping[str, Any] = field(default_factory=dict)  #: see `pod.like_template`
     database_secret: str = ""  #: see `pod.SecretKey`
+    outbox_only: bool = False  #: whether steps leave the database alone
     python: str = sys.executable
     limits: Limits = DEFAULTS
     defaults: Mapping[str, Any] = field(default_factory=dict)  #: see `runtime_parameters.check`

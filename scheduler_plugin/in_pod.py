@@ -26,12 +26,12 @@ from scheduler_plugin.ticks import Tick
 
 
 def record_status(request: RecordStatus, phase: Phase) -> bool:
-    """Write how the job ended: into the outbox, then into its record.
+    """Write how the job ended: into the outbox, then (unless that is all) into its record.
 
     False if the record has ended already or is gone. Raises DatabaseUnavailable.
     """
     outcome = _written(request, phase)
-    return Records(request.database()).finish(request.job_id, outcome)
+    return request.outbox_only or Records(request.database()).finish(request.job_id, outcome)
 
 
 def _written(request: RecordStatus, phase: Phase) -> status.Outcome:
@@ -39,6 +39,8 @@ def _written(request: RecordStatus, phase: Phase) -> status.Outcome:
     try:
         staging.write_durably(Path(request.outbox), outcome.to_json())
     except OSError as error:  # a full disk is no reason to leave the record as it is
+        if request.outbox_only:
+            raise StagingFailed(f"{request.outbox} could not be written: {error}.") from error
         _say(f"{request.outbox} could not be written: {error.strerror}.")
     return outcome
 
@@ -73,7 +75,7 @@ class TickRun:
         return JobFolder(self.tick_file.parent.parent / self.job_id)
 
     def create(self) -> None:
-        """Make its folder and its record, if they are not there.
+        """Make its folder and its record, if they are not there (the server's task if so asked).
 
         Raises StagingFailed, and the record is FAILED and says so; DatabaseUnavailable; or
         NoSuchDefinition when nobody wants the run any more.
@@ -82,6 +84,8 @@ class TickRun:
         try:
             ticks.prepare(tick, self.job_id, self.workflow)
         except StagingFailed as error:
+            if tick.asked.store.outbox_only:
+                raise
             failed = status.Outcome(
                 status=status.JobStatus.FAILED,
                 message=status.shortened_message(str(error)),
@@ -89,7 +93,8 @@ class TickRun:
             )
             self._record(tick).finish(self.job_id, failed)
             raise
-        self._record(tick)
+        if not tick.asked.store.outbox_only:
+            self._record(tick)
 
     def finish(self, phase: Phase) -> bool:
         """Write how it ended into its record. Raises as `create` does."""
@@ -97,6 +102,8 @@ class TickRun:
             self.create()
         request = _asked(self.folder.status_request)
         outcome = _written(request, phase)
+        if request.outbox_only:
+            return True
         records = Records(request.database())
         if phase is not Phase.SUCCEEDED:
             self._record(ticks.read_tick(self.tick_file))

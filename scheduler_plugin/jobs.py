@@ -157,6 +157,8 @@ class Jobs:
 
     def store(self, db_url_file: Path) -> Store:
         """How steps find the records. Raises JobRefused where a Secret is needed and not named."""
+        if self.settings.outbox_only:
+            return Store(outbox_only=True)
         if not looks.holds_password(self.settings.db_url):
             return Store(db_url=self.settings.db_url)
         if self._secret is not None:
@@ -165,6 +167,8 @@ class Jobs:
 
     @property
     def _secret(self) -> SecretKey | None:
+        if self.settings.outbox_only:
+            return None
         return looks.database_secret(self.settings, self.backend.name)
 
     # --- starting

@@ -202,9 +202,10 @@ class Reconciler:
         return self._heal(job, Sight.of([]))
 
     def _round(self) -> int:
+        healed = self._take_in()
         jobs = self._records.active()
         sight = self._look(jobs)
-        healed = sum(self._heal(job, sight) for job in jobs)
+        healed += sum(self._heal(job, sight) for job in jobs)
         if not sight.away:
             healed += self._follow(sight, {job.job_id for job in jobs})
             self._remove_orphans()
@@ -291,6 +292,26 @@ class Reconciler:
             self._records.start(job.job_id, milliseconds())
         elif job.status is JobStatus.STOPPING and not run.shutdown:
             self._backend().stop(run.name)
+
+    # --- runs that left it to us to make their records
+
+    def _take_in(self) -> int:
+        """Make the records of runs that may not write the database."""
+        waiting = self._settings().staging.glob(f"*/record/{staging.UNRECORDED}")
+        return sum(self._make_record(path) for path in waiting)
+
+    def _make_record(self, path: Path) -> bool:
+        new, folder = _read_new_job(path), JobFolder(path.parent.parent)
+        if new is None:
+            log.warning("The record of %s cannot be made: %s cannot be read.", folder.root, path)
+            return False
+        try:
+            made = self._records.add_run(new, int(path.stat().st_mtime * 1000))
+        except NoSuchDefinition:  # nobody wants the run any more
+            folder.remove()
+            return False
+        path.unlink(missing_ok=True)
+        return made
 
     # --- runs whose records have ended, or are lost
 

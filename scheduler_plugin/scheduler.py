@@ -88,6 +88,7 @@ class ArgoScheduler(config.Options, Scheduler):  # type: ignore[misc]  # upstrea
             pod=self.pod,
             pod_template=self.pod_template,
             database_secret=self.database_secret,
+            outbox_only=self.outbox_only,
             python=self.python,
             defaults=self.runtime_defaults(),
             upper_limits=self.upper_limits,

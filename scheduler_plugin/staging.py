@@ -30,6 +30,9 @@ MOST_FILES = 10_000
 """Files of a working folder that a record lists."""
 
 
+UNRECORDED = "unrecorded.json"
+
+
 @dataclass(frozen=True, slots=True)
 class JobFolder:
     """Where the files of one job lie. Its paths are made of ids and fixed names, except `input`."""
@@ -93,6 +96,11 @@ class JobFolder:
     def job(self) -> Path:
         """What the record is made of, should the database be lost."""
         return self.record / "job.json"
+
+    @property
+    def unrecorded(self) -> Path:
+        """What a record is to be made of, for whom only the server may make it."""
+        return self.record / UNRECORDED
 
     @property
     def run(self) -> Path:

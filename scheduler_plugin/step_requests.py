@@ -21,11 +21,15 @@ from scheduler_plugin.staging import JobFolder
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Store:
-    """Where the records are: a URL, or where that is found since it has a password."""
+    """Where the records are: a URL, or where that is found since it has a password.
+
+    With `outbox_only` a step is not to know: what it has to say lies in its folder.
+    """
 
     db_url: str | None = None
     db_url_file: str | None = None
     db_url_variable: str | None = None  #: of the step's environment
+    outbox_only: bool = False
 
     @property
     def url(self) -> str:
@@ -61,6 +65,7 @@ class RecordStatus:
     db_url: str | None = None
     db_url_file: str | None = None  #: instead: a file that holds the URL, since it has a password
     db_url_variable: str | None = None  #: or a variable of the step's environment that does
+    outbox_only: bool = False  #: whether the outbox is all that is written
     work: str | None = None  #: the working folder, if its files are results
     input_filename: str = ""
     seconds: float = IN_STEP.total  #: how long a locked database is waited for
@@ -126,6 +131,7 @@ def _status(job_id: str, folder: JobFolder, asked: Asked) -> RecordStatus:
         db_url=asked.store.db_url,
         db_url_file=asked.store.db_url_file,
         db_url_variable=asked.store.db_url_variable,
+        outbox_only=asked.store.outbox_only,
         work=str(folder.work) if asked.package_input_folder else None,
         input_filename=asked.input_filename,
     )

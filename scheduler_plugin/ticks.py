@@ -22,7 +22,7 @@ from pathlib import Path
 
 from scheduler_plugin import output_names, staging
 from scheduler_plugin.errors import StagingFailed
-from scheduler_plugin.records import NewJob, Records
+from scheduler_plugin.records import NewJob, Records, milliseconds
 from scheduler_plugin.staging import JobFolder
 from scheduler_plugin.step_requests import Asked, Store, request_files
 
@@ -142,6 +142,8 @@ def _write_requests(tick: Tick, job_id: str, workflow: str, part: JobFolder) -> 
     final = tick.folder(job_id)
     sent = json.dumps({"backend": tick.backend, "workflow": workflow})
     files: dict[Path, str] = {**request_files(job_id, final, tick.asked), final.run: sent}
+    if tick.asked.store.outbox_only:
+        files[final.unrecorded] = tick.run(job_id, milliseconds()).as_json()
     for path, text in files.items():
         (part.root / path.relative_to(final.root)).write_text(text, encoding="utf-8")
 

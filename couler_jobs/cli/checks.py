@@ -279,7 +279,8 @@ def of_database() -> Iterator[Finding]:
     if is_remote(kind):
         yield warning(
             "scheduler database",
-            f"{path} is on {kind}, whose locks cannot be relied on{_outbox_advice()}.",
+            f"{path} is on {kind}, whose locks cannot be relied on: set "
+            "c.ArgoScheduler.outbox_only = True, so that only this server writes it.",
         )
     if not path.exists():
         yield ok("scheduler database", f"{path} is made when JupyterLab is first started.")
@@ -303,17 +304,6 @@ def _read_jobs(path: Path) -> tuple[str, int]:
         (mode,) = database.execute("PRAGMA journal_mode").fetchone()
         (jobs,) = database.execute("SELECT count(*) FROM jobs").fetchone()
         return str(mode), int(jobs)
-
-
-def _outbox_advice() -> str:
-    """The name of the setting that does without locks, if the plug-in has it."""
-    with contextlib.suppress(ImportError):
-        from scheduler_plugin.config import Options
-
-        names = [name for name in Options.class_trait_names() if "outbox" in name]
-        if names:
-            return f": c.ArgoScheduler.{names[0]} does without them"
-    return ""
 
 
 def of_environments() -> Iterator[Finding]:

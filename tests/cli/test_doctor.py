@@ -288,6 +288,13 @@ def test_a_database_on_another_host_is_a_warning(
     monkeypatch.setattr(checks, "file_system_of", lambda path: "cifs")
     found = [one for one in checks.examine_all() if one.about == "scheduler database"]
     assert (found[0].status, "cifs" in found[0].message) == ("warning", True)
+    assert "c.ArgoScheduler.outbox_only = True" in found[0].message
+
+
+def test_the_setting_that_the_doctor_names_is_one() -> None:
+    from scheduler_plugin.config import Options
+
+    assert "outbox_only" in Options.class_trait_names(config=True)
 
 
 @pytest.mark.parametrize(

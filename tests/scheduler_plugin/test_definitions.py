@@ -89,13 +89,20 @@ def tick_of(definitions: Definitions, definition_id: str) -> ticks.Tick:
 
 def run(definitions: Definitions, definition_id: str, uid: str = "uid-1") -> Job:
     """What the first step of a tick does."""
+    begin(definitions, definition_id, uid)
+    return definitions.jobs.get(uid)
+
+
+def begin(definitions: Definitions, definition_id: str, uid: str = "uid-1") -> TickRun:
+    """The same, whoever makes the record."""
     name = f"def-{definition_id}-{uid}"
     backend = definitions.jobs.backend
     assert isinstance(backend, StandIn)
     mine = {labels.JOB_DEFINITION_ID: definition_id} | definitions.jobs.home
     backend.runs[name] = RunInfo(name=name, uid=uid, phase=Phase.RUNNING, labels=mine)
-    tick_run(definitions, definition_id, uid).create()
-    return definitions.jobs.get(uid)
+    tick = tick_run(definitions, definition_id, uid)
+    tick.create()
+    return tick
 
 
 def tick_run(definitions: Definitions, definition_id: str, uid: str = "uid-1") -> TickRun:
@@ -722,6 +729,71 @@ def test_no_record_is_made_for_a_definition_that_is_deleted(
         run(definitions, definition_id)
     with pytest.raises(NoSuchJob):
         definitions.jobs.get("uid-1")
+
+
+def test_a_run_that_leaves_its_record_to_the_server_gets_it_when_the_server_looks(
+    definitions: Definitions, request_: DefinitionRequest, backend: StandIn
+) -> None:
+    definitions.jobs.settings = replace(definitions.jobs.settings, outbox_only=True)
+    definition_id = definitions.create(request_)
+    tick = begin(definitions, definition_id)
+    with pytest.raises(NoSuchJob):
+        definitions.jobs.get("uid-1")
+
+    definitions.jobs.reconcile()
+    job = definitions.jobs.get("uid-1")
+    assert (job.status, job.tags) == (JobStatus.IN_PROGRESS, ("mine",))
+    assert tick.finish(Phase.SUCCEEDED)
+    backend.end(tick.workflow, Phase.SUCCEEDED)
+    definitions.jobs.reconcile()
+    assert definitions.jobs.get("uid-1").status is JobStatus.COMPLETED
+
+
+def test_a_run_that_ended_while_no_server_was_up_has_its_record_afterwards(
+    definitions: Definitions, request_: DefinitionRequest
+) -> None:
+    definitions.jobs.settings = replace(definitions.jobs.settings, outbox_only=True)
+    tick = tick_run(definitions, definitions.create(request_))
+    tick.create()
+    tick.finish(Phase.SUCCEEDED)  # and its workflow is forgotten by the history limit
+
+    definitions.jobs.reconcile()
+    assert definitions.jobs.get("uid-1").status is JobStatus.COMPLETED
+
+
+def test_a_deleted_run_that_left_its_record_to_the_server_does_not_come_back(
+    definitions: Definitions, request_: DefinitionRequest
+) -> None:
+    definitions.jobs.settings = replace(definitions.jobs.settings, outbox_only=True)
+    begin(definitions, definitions.create(request_))
+    definitions.jobs.reconcile()
+    definitions.jobs.delete("uid-1")
+    definitions.jobs.reconcile()
+    with pytest.raises(NoSuchJob):
+        definitions.jobs.get("uid-1")
+
+
+def test_files_of_a_run_whose_definition_is_deleted_before_it_has_a_record_go(
+    definitions: Definitions, request_: DefinitionRequest
+) -> None:
+    definitions.jobs.settings = replace(definitions.jobs.settings, outbox_only=True)
+    definition_id = definitions.create(request_)
+    begin(definitions, definition_id)
+    definitions.records.remove(definition_id)
+    definitions.jobs.reconcile()
+    assert not definitions.jobs.folder("uid-1").root.exists()
+
+
+def test_a_damaged_note_of_a_record_to_make_keeps_no_other_from_being_made(
+    definitions: Definitions, request_: DefinitionRequest
+) -> None:
+    definitions.jobs.settings = replace(definitions.jobs.settings, outbox_only=True)
+    definition_id = definitions.create(request_)
+    for uid in ("uid-1", "uid-2"):
+        begin(definitions, definition_id, uid)
+    definitions.jobs.folder("uid-1").unrecorded.write_text("{", encoding="utf-8")
+    definitions.jobs.reconcile()
+    assert definitions.jobs.get("uid-2").status is JobStatus.IN_PROGRESS
 
 
 def test_a_deleted_record_is_not_made_again_by_the_exit_handler(

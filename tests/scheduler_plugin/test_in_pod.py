@@ -175,6 +175,25 @@ def test_an_outbox_that_cannot_be_written_does_not_keep_the_record_back(
     assert records.get(request_.job_id).status is JobStatus.COMPLETED
 
 
+def test_where_the_outbox_is_all_the_database_is_left_alone(
+    request_: RecordStatus, folder: JobFolder, records: Records
+) -> None:
+    asked = replace(request_, db_url=None, outbox_only=True)
+    assert run(asked, folder, "Succeeded") == 0
+    assert records.get(request_.job_id).status is JobStatus.CREATED
+    outcome = read_outbox(folder.outbox)
+    assert outcome is not None
+    assert outcome.status is JobStatus.COMPLETED
+
+
+def test_where_the_outbox_is_all_its_failure_is_the_steps(
+    request_: RecordStatus, folder: JobFolder, capsys: pytest.CaptureFixture[str]
+) -> None:
+    asked = replace(request_, outbox=str(folder.root / "gone" / "status.json"), outbox_only=True)
+    assert run(asked, folder, "Succeeded") == 1
+    assert "status.json could not be written" in capsys.readouterr().err
+
+
 def test_a_url_with_a_password_is_read_from_its_file(
     request_: RecordStatus, folder: JobFolder, db_url: str
 ) -> None:

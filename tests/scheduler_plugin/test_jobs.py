@@ -348,6 +348,24 @@ def test_a_password_without_a_secret_is_refused_and_leaves_nothing(
     assert left_behind(jobs) == []
 
 
+def test_where_only_the_server_writes_the_database_no_step_is_told_of_it(
+    jobs: Jobs, request_: JobRequest, backend: StandIn
+) -> None:
+    url = f"{jobs.settings.db_url}?secret=s3cret"
+    jobs.settings = replace(jobs.settings, db_url=url, outbox_only=True)
+    folder = jobs.folder(jobs.create(request_))
+
+    written = [path.read_text() for path in folder.record.iterdir()]
+    assert "s3cret" not in json.dumps([written, backend.manifests])
+
+
+def test_where_only_the_server_writes_the_database_its_password_needs_no_secret(
+    jobs: Jobs, request_: JobRequest
+) -> None:
+    jobs.settings = replace(jobs.settings, db_url=WITH_PASSWORD, outbox_only=True)
+    assert jobs.get(jobs.create(request_)).status is JobStatus.IN_PROGRESS
+
+
 def _containers(manifest: Mapping[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:
     """Of the step that records, and of the notebook's."""
     found = [one["container"] for one in manifest["spec"]["templates"] if "container" in one]
