@@ -18,6 +18,9 @@ Fields = dict[str, Any]
 LARGEST = 1536 * 1024
 """Bytes of an object that Kubernetes' store takes."""
 
+SURELY_TOO_LARGE = 2 * LARGEST
+"""Of the rough size: the manifest is not even written without templates shared by its parts."""
+
 
 def manifest(workflow: model.Workflow, target: str = "4.1") -> Fields:
     """The Workflow manifest, a plain dict, for Argo `target`.
@@ -28,26 +31,27 @@ def manifest(workflow: model.Workflow, target: str = "4.1") -> Fields:
     for template in workflow.templates:
         if isinstance(template, model.Graph):
             _check(template)
-    if version.full_crds and not fits(workflow):
-        return _within_size(workflow, version, _written(split(workflow), version))
-    return _within_size(workflow, version, _written(workflow, version))
+    about = _about(workflow)
+    if about < SURELY_TOO_LARGE:
+        fitting = split(workflow) if version.full_crds and not fits(workflow) else workflow
+        found = _written(fitting, version)
+        if about <= LARGEST // 2 or _size(found) <= LARGEST:
+            return found
+    return _within_size(workflow.name, _written(split(workflow, shared=True), version))
 
 
-def _within_size(workflow: model.Workflow, target: Target, found: Fields) -> Fields:
-    """The manifest, or one whose parts share templates if it is too large for Kubernetes."""
-    if not _is_large(workflow) or _size(found) <= LARGEST:
-        return found
-    found = _written(split(workflow, shared=True), target)
+def _within_size(name: str, found: Fields) -> Fields:
+    """The manifest, if Kubernetes takes as much. Raises CompileError."""
     if (size := _size(found)) > LARGEST:
         raise CompileError(
-            f"The manifest of {workflow.name} has {size / 2**20:.2f} MiB, and Kubernetes takes "
+            f"The manifest of {name} has {size / 2**20:.2f} MiB, and Kubernetes takes "
             f"{LARGEST / 2**20:.1f} MiB: loop with map, or pass big values as files."
         )
     return found
 
 
-def _is_large(workflow: model.Workflow) -> bool:
-    """Whether the size is worth measuring, which costs as much as writing the JSON does."""
+def _about(workflow: model.Workflow) -> int:
+    """Bytes of the manifest, roughly: measuring them costs as much as writing the JSON does."""
     size = 0
     for template in workflow.templates:
         if isinstance(template, model.Pod):
@@ -57,7 +61,7 @@ def _is_large(workflow: model.Workflow) -> bool:
         else:
             texts = sum(len(str(t)) for call in template.calls[::16] for _, t in call.arguments)
             size += 100 * len(template.calls) + 16 * texts
-    return size > LARGEST // 2
+    return size
 
 
 def _size(manifest: Fields) -> int:

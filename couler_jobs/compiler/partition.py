@@ -20,10 +20,11 @@ def partition(graph: Graph, *, most: int, room: int) -> list[list[str]]:
 
     No two parts wait for each other. The graph has no cycle, and every predecessor is a node.
     """
-    parts = list(_packed(_components(graph), graph, most))
+    nodes = order.order(graph)
+    parts = list(_packed(_components(graph, nodes), graph, most))
     if len(parts) <= room:
         return parts
-    ordered = [node for level in _levels(graph, order.order(graph)) for node in level]
+    ordered = [node for level in _levels(graph, nodes) for node in level]
     return [ordered[start : start + most] for start in range(0, len(ordered), most)]
 
 
@@ -75,8 +76,8 @@ def _levels(graph: Graph, nodes: Sequence[str]) -> list[list[str]]:
     return levels
 
 
-def _components(graph: Graph) -> list[list[str]]:
-    """The nodes that are connected, each component in order."""
+def _components(graph: Graph, nodes: Sequence[str]) -> list[list[str]]:
+    """The nodes, given in order, that are connected: each component in order."""
     root = {node: node for node in graph}
 
     def top(node: str) -> str:
@@ -89,6 +90,6 @@ def _components(graph: Graph) -> list[list[str]]:
         for before in predecessors:
             root[top(before)] = top(node)
     found: dict[str, list[str]] = {}
-    for node in order.order(graph):
+    for node in nodes:
         found.setdefault(top(node), []).append(node)
     return list(found.values())

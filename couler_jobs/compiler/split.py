@@ -11,7 +11,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
-from typing import Literal
+from typing import Any, Literal
 
 from couler_jobs.compiler.expressions import artifact_of
 from couler_jobs.compiler.partition import partition
@@ -112,6 +112,7 @@ class _Part:
 
     def __init__(self, name: str, calls: Sequence[model.Call], rename: Mapping[str, str]) -> None:
         self.name, self.calls, self.rename = name, calls, rename
+        self.keeps_names = all(old == new for old, new in rename.items())
         self.inputs: dict[str, model.Text] = {}  #: by name, as the graph around it passes them
         self.outputs: dict[tuple[model.Joined, Kind], str] = {}
         self.artifacts: dict[str, model.Artifact] = {}
@@ -151,6 +152,7 @@ class _Cut:
         self._groups = partition(before, most=most, room=room)
         self._by_name, self._before = by_name, before
         self._part: dict[str, _Part | None] = {}
+        self._texts: dict[_Part | None, dict[int, model.Joined]] = {}  #: by the text's identity
         self._omitted = _may_be_omitted(by_name, before)
 
     def graphs(self, shared: bool) -> Iterator[model.Graph]:
@@ -194,12 +196,16 @@ class _Cut:
     def _inner(self, part: _Part) -> Iterator[model.Call]:
         """The part's calls, with what comes from outside as inputs."""
         for call in part.calls:
+            if part.keeps_names and _is_within(call, part.rename):
+                yield call
+                continue
             own = [term for term in call.depends if self._is_inside(term, part, call)]
             yield replace(
-                self._seen(call, part),
+                call,
                 name=part.rename[call.name],
                 depends=tuple(_renamed(term, part.rename) for term in own),
                 depends_on=self._expression(call, part),
+                **self._seen(call, part),
             )
 
     def _direct(self, name: str) -> model.Call:
@@ -209,20 +215,21 @@ class _Cut:
             term if self._is_inside(term, None, call) else self._outer_names([term])[0]
             for term in call.depends
         )
-        seen = replace(self._seen(call, None), depends=tuple(depends))
-        return replace(seen, depends_on=self._expression(call, None))
+        expression = self._expression(call, None)
+        seen = self._seen(call, None)
+        return replace(call, depends=tuple(depends), depends_on=expression, **seen)
 
-    def _seen(self, call: model.Call, part: _Part | None) -> model.Call:
+    def _seen(self, call: model.Call, part: _Part | None) -> dict[str, Any]:
+        """What a call refers to, as it is seen from its part: fields of the call."""
         for text in (call.extra, *(text for _, text in call.arguments)):
             if isinstance(text, str) and any(tag in text for tag in _OF_A_TASK):
                 raise self._refusal(call, "names another step in a text")
-        return replace(
-            call,
-            arguments=tuple((name, self._text(text, part)) for name, text in call.arguments),
-            artifacts=tuple(self._artifact(artifact, part) for artifact in call.artifacts),
-            when=None if call.when is None else self._condition(call.when, part),
-            loop=None if call.loop is None else self._loop(call.loop, part),
-        )
+        return {
+            "arguments": tuple((name, self._text(text, part)) for name, text in call.arguments),
+            "artifacts": tuple(self._artifact(artifact, part) for artifact in call.artifacts),
+            "when": None if call.when is None else self._condition(call.when, part),
+            "loop": None if call.loop is None else self._loop(call.loop, part),
+        }
 
     def _is_inside(self, term: str, part: _Part | None, call: model.Call) -> bool:
         """Whether a dependency is on a call of the same part; others only wait for success."""
@@ -288,6 +295,12 @@ class _Cut:
     def _text(self, text: model.Text, part: _Part | None) -> model.Text:
         if isinstance(text, str):
             return text
+        texts = self._texts.setdefault(part, {})
+        if id(text) not in texts:
+            texts[id(text)] = self._text_seen(text, part)
+        return texts[id(text)]
+
+    def _text_seen(self, text: model.Joined, part: _Part | None) -> model.Joined:
         pieces: list[Piece] = []
         for origin, run in _runs(text.parts, self._origin):
             if origin is None or origin is part:
@@ -321,9 +334,7 @@ class _Cut:
         return part.given_artifact(source)
 
     def _reference(self, reference: model.Reference, part: _Part | None) -> model.Reference:
-        text = self._text(model.Joined(parts=(reference,)), part)
-        assert isinstance(text, model.Joined)  # noqa: S101  as it came
-        (found,) = text.parts
+        (found,) = self._text_seen(model.Joined(parts=(reference,)), part).parts
         assert not isinstance(found, str)  # noqa: S101  as it came
         return found
 
@@ -378,10 +389,27 @@ class _Cut:
         return loop if loop.over is None else replace(loop, over=self._reference(loop.over, part))
 
 
+def _is_within(call: model.Call, own: Mapping[str, str]) -> bool:
+    """Whether a call, of the most frequent kind, is only about calls of the same part."""
+    if call.when or call.loop or call.artifacts or call.depends_on or call.extra != "{}":
+        return False
+    return all(term in own for term in call.depends) and all(
+        not isinstance(text, str) and all(_is_of(piece, own) for piece in text.parts)
+        for _, text in call.arguments
+        if not isinstance(text, str) or "{{" in text
+    )
+
+
+def _is_of(piece: Piece, own: Mapping[str, str]) -> bool:
+    return isinstance(piece, str) or (isinstance(piece, model.Output) and piece.task in own)
+
+
 def _before(call: model.Call, by_name: Mapping[str, model.Call]) -> list[str]:
     """The calls that a call waits for."""
     if call.depends_on is not None:
         return list(dict.fromkeys(n for n in _NAME.findall(call.depends_on) if n in by_name))
+    if all(term in by_name for term in call.depends):
+        return list(call.depends)
     return list(dict.fromkeys(term.partition(".")[0] for term in call.depends))
 
 
@@ -447,11 +475,13 @@ def _may_be_omitted(
     by_name: Mapping[str, model.Call], before: Mapping[str, Sequence[str]]
 ) -> set[str]:
     """Calls that ask how others ended, and what follows them: no part says that they never ran."""
-    found: set[str] = set()
-    for name in order.order(before):
-        call = by_name[name]
-        asks = call.depends_on is not None or any("." in term for term in call.depends)
-        if asks or any(one in found for one in before[name]):
+    found = {
+        name
+        for name, call in by_name.items()
+        if call.depends_on is not None or any("." in term for term in call.depends)
+    }
+    for name in order.order(before) if found else ():
+        if any(one in found for one in before[name]):
             found.add(name)
     return found
 

@@ -374,7 +374,7 @@ class Workflow(Generic[P, R]):
         """The manifest, a plain dict; `parameters` set workflow parameters."""
         from couler_jobs import compile
 
-        return compile(self.declare(**parameters), target=target)
+        return compile(self, target=target, **parameters)
 
     def __call__(self, *args: P.args, **kwargs: P.kwargs) -> R:
         """Inside another workflow: record this one as a step of it; the answer is a handle."""
