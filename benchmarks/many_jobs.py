@@ -78,7 +78,8 @@ def main() -> int:
         removed = ended.remove(ended.find(Selection()))
         seconds = time.perf_counter() - begin
     print(
-        f"{number:,} jobs: a page {ours * 1e3:.0f} ms, jupyter_scheduler's own {theirs * 1e3:.0f} ms"
+        f"{number:,} jobs: a page {ours * 1e3:.0f} ms,"
+        f" jupyter_scheduler's own {theirs * 1e3:.0f} ms"
     )
     print(f"which are beyond the newest 100 of each definition: {beyond * 1e3:.0f} ms")
     print(f"{removed:,} records removed in {seconds:.1f} s")

@@ -280,7 +280,7 @@ def _grouped(calls: list[Fields], groups: tuple[int, ...]) -> list[list[Fields]]
 
 
 def _call(writer: Writer, call: model.Call, target: Target) -> Fields:
-    found: Fields = {"name": call.name, **_called(call.template)}
+    found: Fields = {"name": call.name, **_called(call.template, target)}
     if call.depends_on:
         found["depends"] = call.depends_on
     elif call.depends:
@@ -307,9 +307,12 @@ def _call(writer: Writer, call: model.Call, target: Target) -> Fields:
 _CALL_TYPES = {"tasks": "DAGTask", "steps": "WorkflowStep"}
 
 
-def _called(template: str | model.TemplateRef) -> Fields:
+def _called(template: str | model.TemplateRef | model.Pod | model.Plain, target: Target) -> Fields:
     if isinstance(template, str):
         return {"template": template}
+    if not isinstance(template, model.TemplateRef):
+        inline = _template(template, target)
+        return {"inline": {name: value for name, value in inline.items() if name != "name"}}
     found: Fields = {"name": template.name, "template": template.template}
     return {"templateRef": found | ({"clusterScope": True} if template.cluster else {})}
 

@@ -112,7 +112,7 @@ class _Run:
 
     def _call(self, call: model.Call, frame: _Frame) -> dict[str, str]:
         template = call.template
-        if isinstance(template, model.TemplateRef):
+        if not isinstance(template, str):
             raise DeclarationError(f"{call.name} calls a stored template, which run_here cannot.")
         if call.loop is None:
             return self._template(template, frame.arguments(call))

@@ -250,7 +250,7 @@ class Call:
     """
 
     name: str
-    template: str | TemplateRef
+    template: str | TemplateRef | Pod | Plain  #: by name, or one that stands in the call
     arguments: tuple[tuple[str, Text], ...] = ()
     artifacts: tuple[Artifact, ...] = ()
     depends: tuple[str, ...] = ()

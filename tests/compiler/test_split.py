@@ -223,11 +223,39 @@ def test_equal_templates_become_one() -> None:
     assert found.calls[0].template == "t0"
 
 
-def test_too_many_different_templates_are_refused() -> None:
-    pods = [replace(pod(f"t{index}"), timeout=index + 1) for index in range(200)]
-    main = model.Graph(name="main", calls=(replace(call("x"), template="t7"),))
-    workflow = model.Workflow(name="w", entrypoint="main", templates=(main, *pods))
-    with pytest.raises(CompileError, match="needs 201 templates, and Argo takes 200"):
+def different(count: int) -> list[model.Pod]:
+    return [replace(pod(f"t{index}"), timeout=index + 1) for index in range(count)]
+
+
+def each_once(count: int, **more: Any) -> model.Workflow:
+    """A chain of steps, each of a template of its own."""
+    calls = [call(f"n{i}", *([f"n{i - 1}"] if i else []), reads=[]) for i in range(count)]
+    own = tuple(replace(one, template=f"t{index}") for index, one in enumerate(calls))
+    graph = model.Graph(name="main", calls=own)
+    templates: tuple[model.Template, ...] = (graph, *different(count))
+    return model.Workflow(name="w", entrypoint="main", templates=templates, **more)
+
+
+@pytest.mark.parametrize("count", [200, 450])
+def test_templates_that_are_called_once_stand_in_their_call(count: int) -> None:
+    found = manifest(each_once(count))
+    assert len(found["spec"]["templates"]) <= 200
+    assert not [one for one in cj.lint(found) if one.severity == "error"]
+    phase, spans, _ = ran(each_once(count))
+    assert (phase, list(spans)) == ("Succeeded", [f"n{index}" for index in range(count)])
+
+
+def test_a_template_that_a_hook_names_stays_where_it_is() -> None:
+    hooks = '{"hooks": {"exit": {"template": "t0"}}}'
+    found = split(each_once(250, extra=hooks))
+    assert "t0" in {template.name for template in found.templates}
+
+
+def test_too_many_different_templates_that_are_called_often_are_refused() -> None:
+    often = [replace(call(f"n{i}"), template=f"t{i // 2}") for i in range(402)]
+    halves = [model.Graph(name=n, calls=tuple(often[i::2])) for i, n in enumerate(("main", "b"))]
+    workflow = model.Workflow(name="w", entrypoint="main", templates=(*halves, *different(201)))
+    with pytest.raises(CompileError, match=r"needs \d+ templates, and Argo takes 200"):
         split(workflow)
 
 

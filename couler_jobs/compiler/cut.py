@@ -1,0 +1,374 @@
+"""A DAG of too many tasks as one of parts, whose outer inputs and outputs are parameters. Pure."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import replace
+from typing import Any
+
+from couler_jobs.compiler.expressions import artifact_of
+from couler_jobs.compiler.lift import lifted
+from couler_jobs.compiler.partition import partition
+from couler_jobs.compiler.parts import MOST_INPUTS, Part, Piece, Source
+from couler_jobs.errors import CompileError
+from couler_jobs.spec import graph as order
+from couler_jobs.spec import model
+from couler_jobs.spec.names import Names
+
+MOST_TASKS = 200
+"""Argo's CRDs since 4.0 have `maxItems: 200` on the tasks of a DAG."""
+
+_NAME = re.compile(r"[A-Za-z][-\w]*(?=\.|\s|\)|$|&|\|)")
+_OF_A_TASK = ("{{tasks.", "{{steps.", "{{=")
+
+
+class Cut:
+    """A graph that is being cut: `graphs` are the outer one, which keeps its name, and the parts.
+
+    A part of one call is that call itself.
+    """
+
+    def __init__(self, graph: model.Graph, names: Names, most: int, room: int) -> None:
+        self._graph, self._names = graph, names
+        by_name = {call.name: call for call in graph.calls}
+        before = {name: _before(call, by_name) for name, call in by_name.items()}
+        self._groups = partition(before, most=most, room=room)
+        self._by_name, self._before = by_name, before
+        self._part: dict[str, Part | None] = {}
+        self._texts: dict[Part | None, dict[int, model.Joined]] = {}  #: by the text's identity
+        self._omitted = _may_be_omitted(by_name, before)
+
+    def graphs(self, shared: bool) -> Iterator[model.Graph]:
+        """The graphs."""
+        tasks = Names()
+        for name in self._by_name:
+            tasks.take(name)
+        parts = [self._made(group, tasks, shared) for group in self._groups]
+        inner = [list(self._inner(part)) for part in parts if part is not None]
+        real = [part for part in parts if part is not None]
+        outer = [self._direct(g[0]) for g, p in zip(self._groups, parts, strict=True) if p is None]
+        results = tuple(self._result(result) for result in self._graph.results)
+        if shared:
+            inner = lifted(real, inner)
+        made: dict[model.Graph, str] = {}
+        for part, calls in zip(real, inner, strict=True):
+            graph = self._graph_of(part, calls)
+            if not shared or graph not in made:
+                made[graph] = self._names.take(f"{self._graph.name}-part")
+                yield replace(graph, name=made[graph])
+            outer.append(self._call(part, made[graph]))
+        yield replace(self._graph, calls=tuple(outer), results=results)
+
+    def _result(self, result: model.Result) -> model.Result:
+        if result.kind == "parameter":
+            return replace(result, value=self._text(result.value, None))
+        found = self._source(artifact_of(result.value), None)
+        return replace(result, value=model.Joined(parts=(found,)))
+
+    def _made(self, group: list[str], tasks: Names, shared: bool) -> Part | None:
+        if len(group) == 1:
+            self._part[group[0]] = None
+            return None
+        counted = Names()
+        calls = [self._by_name[name] for name in group]
+        rename = {c.name: counted.take(_template(c)) if shared else c.name for c in calls}
+        part = Part(tasks.take("part"), calls, rename)
+        self._part.update(dict.fromkeys(group, part))
+        return part
+
+    def _inner(self, part: Part) -> Iterator[model.Call]:
+        """The part's calls, with what comes from outside as inputs."""
+        for call in part.calls:
+            if part.keeps_names and _is_within(call, part.rename):
+                yield call
+                continue
+            own = [term for term in call.depends if self._is_inside(term, part, call)]
+            yield replace(
+                call,
+                name=part.rename[call.name],
+                depends=tuple(_renamed(term, part.rename) for term in own),
+                depends_on=self._expression(call, part),
+                **self._seen(call, part),
+            )
+
+    def _direct(self, name: str) -> model.Call:
+        """A call that stands in the outer graph."""
+        call = self._by_name[name]
+        depends = dict.fromkeys(
+            term if self._is_inside(term, None, call) else self._outer_names([term])[0]
+            for term in call.depends
+        )
+        expression = self._expression(call, None)
+        seen = self._seen(call, None)
+        return replace(call, depends=tuple(depends), depends_on=expression, **seen)
+
+    def _seen(self, call: model.Call, part: Part | None) -> dict[str, Any]:
+        """What a call refers to, as it is seen from its part: fields of the call."""
+        for text in (call.extra, *(text for _, text in call.arguments)):
+            if isinstance(text, str) and any(tag in text for tag in _OF_A_TASK):
+                raise self._refusal(call, "names another step in a text")
+        return {
+            "arguments": tuple((name, self._text(text, part)) for name, text in call.arguments),
+            "artifacts": tuple(self._artifact(artifact, part) for artifact in call.artifacts),
+            "when": None if call.when is None else self._condition(call.when, part),
+            "loop": None if call.loop is None else self._loop(call.loop, part),
+        }
+
+    def _is_inside(self, term: str, part: Part | None, call: model.Call) -> bool:
+        """Whether a dependency is on a call of the same part; others only wait for success."""
+        name, _, status = term.partition(".")
+        inside = self._part[name] is part
+        if not inside and (status or name in self._omitted):
+            raise self._refusal(call, f"waits for {term}")
+        return inside
+
+    def _expression(self, call: model.Call, part: Part | None) -> str | None:
+        if call.depends_on is None:
+            return None
+        for name in self._before[call.name]:
+            if self._part[name] is not part:
+                raise self._refusal(call, f"depends on {call.depends_on!r}")
+        rename = {} if part is None else part.rename
+        return _NAME.sub(lambda found: rename.get(found[0], found[0]), call.depends_on)
+
+    def _refusal(self, call: model.Call, what: str) -> CompileError:
+        return CompileError(
+            f"{self._graph.name} has {len(self._by_name)} steps, and Argo takes {MOST_TASKS} in "
+            f"one DAG; {call.name} {what}, so that they cannot be cut apart: put steps that belong "
+            "together into a workflow of their own and call that."
+        )
+
+    def _outer_names(self, names: Sequence[str]) -> tuple[str, ...]:
+        parts = ((name, self._part[name]) for name in names)
+        return tuple(dict.fromkeys(name if part is None else part.name for name, part in parts))
+
+    def _call(self, part: Part, template: str) -> model.Call:
+        own = part.rename
+        before = [b for c in part.calls for b in self._before[c.name] if b not in own]
+        return model.Call(
+            name=part.name,
+            template=template,
+            arguments=tuple(part.inputs.items()),
+            artifacts=tuple(part.artifacts.values()),
+            depends=self._outer_names(before),
+        )
+
+    def _graph_of(self, part: Part, calls: Sequence[model.Call]) -> model.Graph:
+        results = (
+            model.Result(name=name, value=_mapped_text(text, part.rename), kind=kind)
+            for (text, kind), name in part.outputs.items()
+        )
+        if len(part.inputs) > MOST_INPUTS:
+            raise CompileError(
+                f"A part of {self._graph.name} needs {len(part.inputs)} values of other parts, and "
+                f"Argo takes {MOST_INPUTS}: put steps that belong together into a workflow of "
+                "their own and call that."
+            )
+        return model.Graph(
+            name="",
+            calls=tuple(calls),
+            inputs=tuple(model.Parameter(name=name) for name in part.inputs),
+            artifacts=tuple(model.Artifact(name=name) for name in part.artifacts),
+            results=tuple(results),
+            extra=self._graph.extra,
+        )
+
+    # --- references, seen from a part, or (None) from the outer graph
+
+    def _text(self, text: model.Text, part: Part | None) -> model.Text:
+        if isinstance(text, str):
+            return text
+        texts = self._texts.setdefault(part, {})
+        if id(text) not in texts:
+            texts[id(text)] = self._text_seen(text, part)
+        return texts[id(text)]
+
+    def _text_seen(self, text: model.Joined, part: Part | None) -> model.Joined:
+        pieces: list[Piece] = []
+        for origin, run in _runs(text.parts, self._origin):
+            if origin is None or origin is part:
+                own = {} if part is None else part.rename
+                pieces += [p if isinstance(p, str) else self._near(p, part, own) for p in run]
+            else:
+                pieces.append(self._far(origin, model.Joined(parts=tuple(run)), part))
+        return model.Joined(parts=tuple(pieces))
+
+    def _artifact(self, artifact: model.Artifact, part: Part | None) -> model.Artifact:
+        if artifact.source is None:
+            return artifact
+        return replace(artifact, source=self._source(artifact.source, part))
+
+    def _source(self, source: Source, part: Part | None) -> Source:
+        """Where an artifact comes from."""
+        origin = self._origin(source)
+        if origin is None or origin is part:
+            return self._near_source(source, part)
+        name = origin.output(model.Joined(parts=(source,)), "artifact")
+        out = model.Output(task=origin.name, name=name, kind="artifact")
+        return out if part is None else part.given_artifact(out)
+
+    def _near_source(self, source: Source, part: Part | None) -> Source:
+        if part is None:
+            return source
+        if isinstance(source, model.Input):
+            return part.given_artifact(source, source.name)
+        if self._origin(source) is part:
+            return _mapped_source(source, part.rename)
+        return part.given_artifact(source)
+
+    def _reference(self, reference: model.Reference, part: Part | None) -> model.Reference:
+        (found,) = self._text_seen(model.Joined(parts=(reference,)), part).parts
+        assert not isinstance(found, str)  # noqa: S101  as it came
+        return found
+
+    def _near(
+        self, piece: model.Reference, part: Part | None, own: Mapping[str, str]
+    ) -> model.Reference:
+        """What is not of another part: of the same one, of the outer graph, or of none."""
+        if part is None or isinstance(piece, model.Item | model.Variable):
+            return piece
+        if isinstance(piece, model.Input):
+            return part.given(model.Joined(parts=(piece,)), piece.name)
+        if self._origin(piece) is part:
+            return _mapped(piece, own)
+        return part.given(model.Joined(parts=(piece,)))
+
+    def _far(self, origin: Part, text: model.Joined, part: Part | None) -> model.Reference:
+        """What another part hands out."""
+        out = model.Output(task=origin.name, name=origin.output(text))
+        return out if part is None else part.given(model.Joined(parts=(out,)))
+
+    def _origin(self, piece: Piece) -> Part | None:
+        """The part whose calls a reference is about."""
+        if isinstance(piece, model.Output):
+            return self._part[piece.task]
+        if isinstance(piece, model.Either):
+            origins = {id(p): p for p in (self._part[o.task] for o in piece.outputs)}
+            if len(origins) > 1:
+                call = self._by_name[piece.outputs[0].task]
+                raise self._refusal(call, "is one of several whose first value is read")
+            return next(iter(origins.values()))
+        return None
+
+    def _condition(self, condition: model.Condition, part: Part | None) -> model.Condition:
+        match condition:
+            case model.Compare(left=left, right=right):
+                return replace(
+                    condition, left=self._side(left, part), right=self._side(right, part)
+                )
+            case model.Truth(of=reference):
+                return replace(condition, of=self._reference(reference, part))
+            case model.Not(term=term):
+                return replace(condition, term=self._condition(term, part))
+            case model.Every(terms=terms) | model.Some(terms=terms):
+                return replace(condition, terms=tuple(self._condition(t, part) for t in terms))
+
+    def _side(
+        self, side: model.Reference | model.Constant, part: Part | None
+    ) -> model.Reference | model.Constant:
+        return side if isinstance(side, model.Constant) else self._reference(side, part)
+
+    def _loop(self, loop: model.Loop, part: Part | None) -> model.Loop:
+        return loop if loop.over is None else replace(loop, over=self._reference(loop.over, part))
+
+
+def _is_within(call: model.Call, own: Mapping[str, str]) -> bool:
+    """Whether a call, of the most frequent kind, is only about calls of the same part."""
+    if call.when or call.loop or call.artifacts or call.depends_on or call.extra != "{}":
+        return False
+    return all(term in own for term in call.depends) and all(
+        not isinstance(text, str) and all(_is_of(piece, own) for piece in text.parts)
+        for _, text in call.arguments
+        if not isinstance(text, str) or "{{" in text
+    )
+
+
+def _is_of(piece: Piece, own: Mapping[str, str]) -> bool:
+    return isinstance(piece, str) or (isinstance(piece, model.Output) and piece.task in own)
+
+
+def _before(call: model.Call, by_name: Mapping[str, model.Call]) -> list[str]:
+    """The calls that a call waits for."""
+    if call.depends_on is not None:
+        return list(dict.fromkeys(n for n in _NAME.findall(call.depends_on) if n in by_name))
+    if all(term in by_name for term in call.depends):
+        return list(call.depends)
+    return list(dict.fromkeys(term.partition(".")[0] for term in call.depends))
+
+
+def _runs(
+    pieces: Sequence[Piece], origin: Callable[[Piece], Part | None]
+) -> Iterator[tuple[Part | None, list[Piece]]]:
+    """The pieces in runs of one origin; text between two references of one part is of it too."""
+    waiting: list[Piece] = []
+    run: list[Piece] = []
+    of: Part | None = None
+    for piece in pieces:
+        if isinstance(piece, str):
+            waiting.append(piece)
+            continue
+        found = origin(piece)
+        if run and found is of:
+            run += [*waiting, piece]
+        else:
+            if run:
+                yield of, run
+            if waiting:
+                yield None, waiting
+            run, of = [piece], found
+        waiting = []
+    if run:
+        yield of, run
+    if waiting:
+        yield None, waiting
+
+
+def _renamed(term: str, names: Mapping[str, str]) -> str:
+    name, dot, status = term.partition(".")
+    return f"{names[name]}{dot}{status}"
+
+
+def _mapped(piece: model.Reference, names: Mapping[str, str]) -> model.Reference:
+    """A reference to a call of the same part, by the name that the call has there."""
+    if isinstance(piece, model.Output | model.Either):
+        return _mapped_source(piece, names)
+    return piece
+
+
+def _mapped_source(
+    source: model.Output | model.Either, names: Mapping[str, str]
+) -> model.Output | model.Either:
+    if isinstance(source, model.Output):
+        return replace(source, task=names[source.task])
+    outputs = (replace(output, task=names[output.task]) for output in source.outputs)
+    return replace(source, outputs=tuple(outputs))
+
+
+def _template(call: model.Call) -> str:
+    match call.template:
+        case str(name) | model.TemplateRef(template=name):
+            return name
+        case inline:
+            return inline.name
+
+
+def _mapped_text(text: model.Joined, names: Mapping[str, str]) -> model.Joined:
+    return model.Joined(
+        parts=tuple(p if isinstance(p, str) else _mapped(p, names) for p in text.parts)
+    )
+
+
+def _may_be_omitted(
+    by_name: Mapping[str, model.Call], before: Mapping[str, Sequence[str]]
+) -> set[str]:
+    """Calls that ask how others ended, and what follows them: no part says that they never ran."""
+    found = {
+        name
+        for name, call in by_name.items()
+        if call.depends_on is not None or any("." in term for term in call.depends)
+    }
+    for name in order.order(before) if found else ():
+        if any(one in found for one in before[name]):
+            found.add(name)
+    return found
