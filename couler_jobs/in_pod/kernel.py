@@ -12,7 +12,7 @@ import os
 import shutil
 import subprocess
 import sys
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -190,12 +190,16 @@ def _how_to_install(home: str) -> str:
     return f"install one with `conda install {where} ipykernel`"
 
 
-def kernel_environment(kernel: Kernel, base: Mapping[str, str]) -> dict[str, str]:
+def kernel_environment(
+    kernel: Kernel, base: Mapping[str, str], without: Iterable[str] = ()
+) -> dict[str, str]:
     """The variables to start the kernel with: `base`, with the kernel's environment activated.
+
+    `without` names further ones that no kernel gets.
 
     The kernelspec's own `env` is added by jupyter_client.
     """
-    dropped = _OURS | _ACTIVATION
+    dropped = _OURS | _ACTIVATION | set(without)
     env = {key: value for key, value in base.items() if key not in dropped}
     binaries = os.path.join(kernel.prefix, "bin")
     rest = [part for part in base.get("PATH", os.defpath).split(os.pathsep) if part != binaries]

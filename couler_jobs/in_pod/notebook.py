@@ -67,6 +67,14 @@ def _checked(request: NotebookRequest) -> tuple[Kernel, bytes]:
     return kernel, data
 
 
+def _check_secrets(request: NotebookRequest) -> None:
+    wanted = {**request.secret_parameters, **request.secret_variables}
+    if missing := [name for name, variable in wanted.items() if variable not in os.environ]:
+        raise Refused(
+            f"The secret for {missing[0]} did not reach the notebook's step: create the job again."
+        )
+
+
 def _read(path: str) -> bytes:
     if os.path.exists(path) and not os.path.isfile(path):
         raise Refused(f"{path} is not a file.")
@@ -100,6 +108,7 @@ def run(request: NotebookRequest, attempt: Attempt = ONLY) -> int:
     try:
         _check_place(request.result)
         kernel, data = _checked(request)
+        _check_secrets(request)
         for path in filter(None, [request.output, request.log, *request.formats.values()]):
             _check_place(path)
         from couler_jobs.in_pod.supervisor import supervise

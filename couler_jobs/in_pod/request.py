@@ -27,6 +27,8 @@ ENDINGS: Mapping[str, str] = {
     "webpdf": ".web.pdf",
 }
 """How a report's file ends where that is not the exporter's name; no two end alike."""
+OURS = "COULER_JOBS_"  #: how our own variables begin
+_VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 _NAME = re.compile(r"[^\W\d][\w.]*")  # R's names may hold dots
 
 
@@ -45,6 +47,11 @@ class NotebookRequest:
     progress: str | None = None  #: where `{"cell", "cells", "status", "at"}` goes, rewritten whole
     formats: Mapping[str, str] = field(default_factory=dict)  #: nbconvert exporter -> path
     parameters: Mapping[str, Any] = field(default_factory=dict)  #: JSON values by variable name
+    variables: Mapping[str, str] = field(default_factory=dict)  #: of the kernel's environment
+    #: parameters and the kernel's variables that are secret: by name, the variable of this program
+    #: that holds the value, which is set in the kernel only
+    secret_parameters: Mapping[str, str] = field(default_factory=dict)
+    secret_variables: Mapping[str, str] = field(default_factory=dict)
     environment: str | None = None  #: prefix of a conda or virtual environment; None: this one
     kernel: str | None = (
         None  #: kernelspec; None: the notebook's own, or the environment's only one
@@ -80,16 +87,25 @@ class NotebookRequest:
             _check_seconds(name, getattr(self, name))
         if not isinstance(self.kernel, str | None):
             raise Refused("The request's kernel must be a text or null.")
-        _check_mapping("formats", self.formats)
-        _check_mapping("parameters", self.parameters)
+        for name in ("formats", "parameters", "variables", "secret_parameters", "secret_variables"):
+            _check_mapping(name, getattr(self, name))
         for exporter, path in self.formats.items():
             _check_path(f"formats.{exporter}", path)
-        for parameter, value in self.parameters.items():
+        for parameter, value in {**self.secret_parameters, **self.parameters}.items():
             _check_parameter(parameter, value)
+        for name in ("variables", "secret_parameters", "secret_variables"):
+            _check_texts(name, getattr(self, name))
+        for variable in (*self.variables, *self.secret_variables):
+            _check_variable(variable)
 
     def as_dict(self) -> dict[str, Any]:
         """The JSON object that `from_json` reads back."""
         return asdict(self)
+
+    @property
+    def secrets(self) -> set[str]:
+        """The variables of this program that hold secrets."""
+        return {*self.secret_parameters.values(), *self.secret_variables.values()}
 
     @property
     def folder(self) -> str:
@@ -145,6 +161,21 @@ def _check_seconds(name: str, seconds: object) -> None:
 def _check_mapping(name: str, value: object) -> None:
     if not isinstance(value, Mapping):
         raise Refused(f"The request's {name} must be a JSON object.")
+
+
+def _check_texts(name: str, texts: Mapping[str, Any]) -> None:
+    for key, text in texts.items():
+        if not isinstance(text, str) or "\0" in text:
+            raise Refused(f"The request's {name} holds {key!r}, whose value must be a text.")
+
+
+def _check_variable(name: str) -> None:
+    """Ours are left alone: they say what a run is."""
+    if not _VARIABLE.fullmatch(name) or name.startswith(OURS):
+        raise Refused(
+            f"{name!r} cannot be an environment variable: use letters, digits and _, and another "
+            f"beginning than {OURS}."
+        )
 
 
 def _check_parameter(name: str, value: Any) -> None:

@@ -33,9 +33,11 @@ from papermill.utils import find_first_tagged_cell_index
 from couler_jobs.in_pod import publish
 from couler_jobs.in_pod.export import export
 from couler_jobs.in_pod.kernel import Kernel, kernel_environment
+from couler_jobs.in_pod.masking import Mask
 from couler_jobs.in_pod.outcome import Status, now, place_of, plain, said, tail
 from couler_jobs.in_pod.processes import killed_first, memory_limit, signal_name
 from couler_jobs.in_pod.request import NotebookRequest
+from couler_jobs.in_pod.secrets import Secrets
 from couler_jobs.in_pod.written import EXECUTED
 
 START_TIMEOUT = 300  #: seconds for a kernel to answer: a cold environment on a network disk is slow
@@ -60,8 +62,8 @@ class ScratchFiles:
     """How papermill reads and writes in the scratch folder: whole files, and no failure of a save
     ends the run, since a disk that is full now may have room again later."""
 
-    def __init__(self, tell: Tell) -> None:
-        self._tell = tell
+    def __init__(self, tell: Tell, mask: Mask) -> None:
+        self._tell, self._mask = tell, mask
 
     def read(self, path: str) -> str:
         """The text of a file."""
@@ -69,6 +71,8 @@ class ScratchFiles:
 
     def write(self, text: str, path: str) -> None:
         """Replace a file. Half of a surrogate pair in an output is written as JSON's escape."""
+        if self._mask:
+            text = json.dumps(self._mask.notebook(json.loads(text)), indent=1, ensure_ascii=False)
         try:
             publish.write(path, text.encode("utf-8", "backslashreplace"), durable=False)
         except publish.NotPublished as error:
@@ -135,6 +139,7 @@ class CellClient(PapermillNotebookClient):  # type: ignore[misc]  # papermill ha
         request: NotebookRequest,
         kernel: Kernel,
         injected: int | None,
+        secrets: Secrets,
         tell: Tell,
         printed: Printed,
     ) -> None:
@@ -147,6 +152,7 @@ class CellClient(PapermillNotebookClient):  # type: ignore[misc]  # papermill ha
             store_widget_state=True,
         )
         self.request, self.kernel, self.tell, self.printed = request, kernel, tell, printed
+        self.secrets = secrets
         self.injected = injected  #: index of the parameters cell that the input does not have
         self.stopping = False
         self.failure: dict[str, Any] | None = None  #: the cell's error that ended the run
@@ -169,7 +175,8 @@ class CellClient(PapermillNotebookClient):  # type: ignore[misc]  # papermill ha
     def execute(self, **_: Any) -> Any:
         """Run all cells in a kernel of our own. Raises `KernelDied`, `Stopped`."""
         self.reset_execution_trackers()
-        environment = kernel_environment(self.kernel, os.environ)
+        environment = kernel_environment(self.kernel, os.environ, self.request.secrets)
+        environment |= {**self.request.variables, **self.secrets.variables}
         with self.setup_kernel(env=environment, cwd=self.request.folder):
             killed_first(self.km.provisioner.pid)
             answer = self.wait_for_reply(self.kc.kernel_info())
@@ -202,7 +209,10 @@ class CellClient(PapermillNotebookClient):  # type: ignore[misc]  # papermill ha
             raise Stopped
         saver = asyncio.ensure_future(self._save_meanwhile())
         try:
-            return await super().async_execute_cell(cell, cell_index)
+            executed = await super().async_execute_cell(cell, cell_index)
+            if cell_index == self.secrets.cell:
+                await self._set_secrets()
+            return executed
         except DeadKernelError:
             sentence = _death(self.km, self._position(cell_index))
             self._mark(cell, cell_index, "DeadKernelError", sentence)
@@ -214,6 +224,13 @@ class CellClient(PapermillNotebookClient):  # type: ignore[misc]  # papermill ha
             saver.cancel()
 
     execute_cell = run_sync(async_execute_cell)
+
+    async def _set_secrets(self) -> None:
+        """Run code that nobody sees: silent code is in no history, and has no outputs."""
+        code = self.secrets.code
+        reply = await self.kc.execute(code, silent=True, store_history=False, reply=True)
+        if reply["content"]["status"] != "ok":
+            raise KernelDied("The kernel could not set the parameters that are secrets.")
 
     def _position(self, cell_index: int) -> dict[str, int]:
         """The cell's number, counted from 1 among the input's code cells, and how many it has.
@@ -242,11 +259,12 @@ class CellClient(PapermillNotebookClient):  # type: ignore[misc]  # papermill ha
             self.left = self._position(cell_index)["cell"]
             return
         shown = [out for out in cell.outputs if out.output_type == "error"]
+        mask = self.secrets.mask  # before anything is cut
         self.failure = {
             **self._position(cell_index),
-            "error_name": error.ename,
-            "value": error.evalue,
-            "traceback": tail(shown[-1].traceback if shown else []),
+            "error_name": mask.text(error.ename),
+            "value": mask.text(error.evalue),
+            "traceback": tail([*map(mask.text, shown[-1].traceback)] if shown else []),
         }
 
     async def _save_meanwhile(self) -> None:
@@ -343,6 +361,7 @@ class Job:
         self._printed = Printed()
         self._client: CellClient | None = None
         self._injected: int | None = None
+        self._secrets = Secrets(request, kernel)
         self._stopping = False
 
     def stop(self) -> None:
@@ -353,7 +372,7 @@ class Job:
 
     def run(self) -> None:
         """Run, tell how it ended, make the reports."""
-        papermill_io.register(str(self._scratch), ScratchFiles(self._tell))
+        papermill_io.register(str(self._scratch), ScratchFiles(self._tell, self._secrets.mask))
         self._tell("ended", **self._ended())
         if self._executed.exists():
             title = Path(self._request.output).stem
@@ -380,7 +399,7 @@ class Job:
         """The notebook with its parameters, as papermill lays it out."""
         notebook = load_notebook_node(str(self._scratch / "input.ipynb"))
         notebook = remove_error_markers(notebook)
-        if self._request.parameters:
+        if self._request.parameters or self._request.secret_parameters:
             notebook = self._parameterized(notebook)
         notebook.metadata.papermill["input_path"] = self._request.input
         notebook.metadata.papermill["output_path"] = self._request.output
@@ -395,8 +414,10 @@ class Job:
             kernel_name=self._kernel.name,
             language=self._kernel.language,
         )
+        index = find_first_tagged_cell_index(notebook, INJECTED)
+        self._secrets.announce(notebook, index)
         if not replaces:
-            self._injected = find_first_tagged_cell_index(notebook, INJECTED)
+            self._injected = index
         return notebook
 
     def _execute(self, notebook: Any) -> None:
@@ -415,6 +436,7 @@ class Job:
             request=self._request,
             kernel=self._kernel,
             injected=self._injected,
+            secrets=self._secrets,
             tell=self._tell,
             printed=self._printed,
         )

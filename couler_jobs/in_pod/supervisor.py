@@ -27,6 +27,7 @@ from typing import IO, Any
 
 from couler_jobs.in_pod import publish
 from couler_jobs.in_pod.kernel import Kernel
+from couler_jobs.in_pod.masking import Mask
 from couler_jobs.in_pod.outcome import EXIT_CODES, ONLY, Attempt, Outcome, Status, now, one_line
 from couler_jobs.in_pod.parameters import remarks
 from couler_jobs.in_pod.processes import (
@@ -380,7 +381,8 @@ def supervise(
     request: NotebookRequest, kernel: Kernel, snapshot: bytes, attempt: Attempt = ONLY
 ) -> Outcome:
     """Run the notebook whose bytes are `snapshot`. Raises `Refused` if there is no room to work."""
-    log = Log(request.log, goes_on=attempt.number > 1)
+    mask = Mask(os.environ[name] for name in request.secrets)
+    log = Log(request.log, goes_on=attempt.number > 1, mask=mask)
     started, result = now(), ResultFile(request.result)
     if attempt.number > 1:
         log.line(f"Attempt {attempt.number} of {attempt.of}.")
@@ -389,7 +391,7 @@ def supervise(
     except OSError as error:
         log.close()
         raise Refused(f"There is no room to work in: {error}.") from error
-    for remark in remarks(snapshot, request.parameters):
+    for remark in remarks(snapshot, {**request.parameters, **request.secret_parameters}):
         log.line(remark)
     try:
         outcome = Supervisor(request, kernel, scratch, log).run()

@@ -13,17 +13,22 @@ from dataclasses import replace
 from pathlib import Path
 
 from couler_jobs.in_pod import publish
+from couler_jobs.in_pod.masking import Mask, StreamMask
 from couler_jobs.in_pod.outcome import Outcome, Status, now
 
 EXECUTED = "executed.ipynb"  #: the running notebook, in the scratch folder
 LARGEST_LOG = 256 * 2**20  #: bytes
+NOTHING_HIDDEN = Mask(())
 RESERVED = 4096  #: bytes that the result file takes from the start, so that a full disk has room
 
 
 class Log:
     """The log file and stdout, written as text comes, from any thread; failing neither."""
 
-    def __init__(self, path: str | None, *, goes_on: bool = False) -> None:
+    def __init__(
+        self, path: str | None, *, goes_on: bool = False, mask: Mask = NOTHING_HIDDEN
+    ) -> None:
+        self._mask, self._stream = mask, StreamMask(mask)
         self._lock = threading.Lock()
         mode = "ab" if goes_on else "wb"
         self._file = open(path, mode, 0) if path else None  # noqa: SIM115  for the whole run
@@ -36,7 +41,7 @@ class Log:
         self.last_written = time.monotonic()
         with self._lock:
             if self._room > 0:
-                self._put(data)
+                self._put(self._stream.feed(data))
                 self._room -= len(data)
                 if self._room <= 0:
                     self._put(b"\n[the log is cut here: it has reached its limit]\n")
@@ -44,10 +49,14 @@ class Log:
     def line(self, text: str) -> None:
         """A line of the supervisor's own."""
         with self._lock:
+            self._put(self._stream.rest())
+            text = self._mask.text(text)
             start = "" if self._at_line_start else "\n"
             self._put(f"{start}[notebook] {text}\n".encode("utf-8", "backslashreplace"))
 
     def _put(self, data: bytes) -> None:
+        if not data:
+            return
         self._at_line_start = data.endswith(b"\n")
         with suppress(OSError):  # a full disk: the run goes on, and ends with its own message
             if self._file:
@@ -58,6 +67,7 @@ class Log:
 
     def close(self) -> None:
         """Close the file."""
+        self._put(self._stream.rest())
         if self._file:
             self._file.close()
 
