@@ -6,13 +6,13 @@ import contextlib
 import logging
 import os
 from collections.abc import Callable, Mapping
-from functools import cached_property
 from pathlib import Path
 from typing import Any
 
 import couler_jobs as cj
 from couler_jobs.backends.base import Backend
 from couler_jobs.errors import BackendError, CoulerJobsError, NotFound
+from couler_jobs.once import once
 from couler_jobs.submission import target_of
 from scheduler_plugin import downloads, labels, looks, staging, status
 from scheduler_plugin.config import Settings
@@ -49,12 +49,12 @@ class Jobs:
         self._choose_backend = backend
         self.reconciler = Reconciler(lambda: self.settings, records, lambda: self.backend)
 
-    @cached_property
+    @once
     def backend(self) -> Backend:
         """Where jobs are sent. Chosen when it is needed: a server starts without its cluster."""
         return self._choose_backend()
 
-    @cached_property
+    @once
     def look(self) -> PodLook:
         """What a job's pods look like there. Found out when the first job is sent."""
         return looks.look_for(self.settings, self.backend.name, os.environ)

@@ -43,6 +43,8 @@ P = ParamSpec("P")
 Answer = TypeVar("Answer")
 
 THREADS = 8
+"""For what may have to wait for a backend. Reading records has as many of its own, so that old jobs
+are shown however many calls hang."""
 
 
 class ArgoScheduler(config.Options, Scheduler):  # type: ignore[misc]  # upstream is untyped
@@ -68,6 +70,7 @@ class ArgoScheduler(config.Options, Scheduler):  # type: ignore[misc]  # upstrea
 
     def __init__(self, *arguments: Any, **options: Any) -> None:
         self._threads = ThreadPoolExecutor(THREADS, thread_name_prefix="scheduler")
+        self._readers = ThreadPoolExecutor(THREADS, thread_name_prefix="records")
         super().__init__(*arguments, **options)
         environments = getattr(self.environments_manager, "environments", None) or Environments()
         database = Database(self.db_url)
@@ -104,16 +107,13 @@ class ArgoScheduler(config.Options, Scheduler):  # type: ignore[misc]  # upstrea
         self, work: Callable[P, Answer], *arguments: P.args, **options: P.kwargs
     ) -> Answer:
         """Do blocking work beside the event loop, its errors in jupyter_scheduler's own classes."""
-        loop = asyncio.get_running_loop()
-        call = functools.partial(work, *arguments, **options)
-        try:
-            return await loop.run_in_executor(self._threads, call)
-        except AlreadyRequested as error:
-            raise IdempotencyTokenError(error.token) from error
-        except InputMissing as error:
-            raise InputUriError(error.path) from error
-        except CoulerJobsError as error:
-            raise SchedulerError(str(error)) from error
+        return await _beside(self._threads, functools.partial(work, *arguments, **options))
+
+    async def read(
+        self, work: Callable[P, Answer], *arguments: P.args, **options: P.kwargs
+    ) -> Answer:
+        """The same for what asks no backend."""
+        return await _beside(self._readers, functools.partial(work, *arguments, **options))
 
     # --- jobs
 
@@ -130,18 +130,18 @@ class ArgoScheduler(config.Options, Scheduler):  # type: ignore[misc]  # upstrea
 
     async def list_jobs(self, query: models.ListJobsQuery) -> models.ListJobsResponse:
         """A page of jobs, with their files."""
-        answer: models.ListJobsResponse = await self.in_thread(self._list, query)
+        answer: models.ListJobsResponse = await self.read(self._list, query)
         if isinstance(self.task_runner, ReconcilingTaskRunner):
             self.task_runner.ask()
         return answer
 
     async def count_jobs(self, query: models.CountJobsQuery) -> int:
         """How many jobs have a status."""
-        return await self.in_thread(self.jobs.count, JobStatus(query.status.value))
+        return await self.read(self.jobs.count, JobStatus(query.status.value))
 
     async def get_job(self, job_id: str, job_files: bool | None = True) -> models.DescribeJob:
         """One job, with its files unless they are not wanted."""
-        return await self.in_thread(self._get, job_id, bool(job_files))
+        return await self.read(self._get, job_id, bool(job_files))
 
     async def stop_job(self, job_id: str) -> None:
         """End a job that runs."""
@@ -165,11 +165,11 @@ class ArgoScheduler(config.Options, Scheduler):  # type: ignore[misc]  # upstrea
         self, query: models.ListJobDefinitionsQuery
     ) -> models.ListJobDefinitionsResponse:
         """A page of definitions."""
-        return await self.in_thread(self._list_definitions, query)
+        return await self.read(self._list_definitions, query)
 
     async def get_job_definition(self, job_definition_id: str) -> models.DescribeJobDefinition:
         """One definition."""
-        found = await self.in_thread(self.definitions.get, job_definition_id)
+        found = await self.read(self.definitions.get, job_definition_id)
         return _described_definition(found)
 
     async def update_job_definition(
@@ -273,6 +273,17 @@ class ArgoJobFiles(JobFilesManager):  # type: ignore[misc]  # upstream is untype
             await self.scheduler.download(job_id, again)
         else:  # an operator chose another scheduler
             await super().copy_from_staging(job_id, redownload)
+
+
+async def _beside(threads: ThreadPoolExecutor, call: Callable[[], Answer]) -> Answer:
+    try:
+        return await asyncio.get_running_loop().run_in_executor(threads, call)
+    except AlreadyRequested as error:
+        raise IdempotencyTokenError(error.token) from error
+    except InputMissing as error:
+        raise InputUriError(error.path) from error
+    except CoulerJobsError as error:
+        raise SchedulerError(str(error)) from error
 
 
 def _request(model: models.CreateJob) -> JobRequest:

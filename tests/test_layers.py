@@ -22,7 +22,7 @@ LAYERS = [
     {"runs", "dsl", "compiler"},
     {"backends", "spec", "in_pod"},
     {"config"},
-    {"errors", "_version"},
+    {"errors", "once", "_version"},
 ]
 LEVEL = {part: level for level, parts in enumerate(LAYERS) for part in parts}
 STRANGERS = {  # who does not import whom, where the layers would allow it

@@ -8,17 +8,20 @@ import time
 from collections.abc import Callable, Coroutine, Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
+from threading import Barrier
 from typing import Any
 
 import pytest
 from jupyter_scheduler import models
 from jupyter_scheduler.exceptions import SchedulerError
 
+from couler_jobs.backends.argo_server.api import Request, Response
 from couler_jobs.backends.argo_server.client import ArgoServerBackend
 from couler_jobs.backends.argo_server.transport import HttpTransport, Timeouts
+from couler_jobs.errors import Unavailable
 from scheduler_plugin.config import Settings
 from scheduler_plugin.environments import CondaEnvironments, Environments
-from scheduler_plugin.scheduler import ArgoScheduler
+from scheduler_plugin.scheduler import THREADS, ArgoScheduler
 
 IMPATIENT = Timeouts(connect=1.0, read=1.0, total=1.0)
 HELD = 0.02
@@ -84,6 +87,49 @@ def test_a_server_that_never_answers_holds_no_loop_and_fails_the_job(
     assert pulse.waited < IMPATIENT.read  # by nothing but a machine that is busy
     assert job.status == models.Status.FAILED
     assert "did not answer in time" in job.status_message
+
+
+def test_old_jobs_are_listed_while_every_other_call_waits_for_a_silent_server(
+    scheduler: ArgoScheduler, asked: models.CreateJob, silent: str
+) -> None:
+    patient = HttpTransport(silent, timeouts=replace(IMPATIENT, read=60.0, total=60.0))
+    scheduler.jobs._choose_backend = lambda: ArgoServerBackend(patient, namespace="argo")
+
+    async def all_of_it() -> int:
+        calls = [asyncio.create_task(scheduler.create_job(asked)) for _ in range(2 * THREADS)]
+        while (await scheduler.list_jobs(models.ListJobsQuery())).total_count < THREADS:
+            await asyncio.sleep(0.05)
+        count = await scheduler.count_jobs(models.CountJobsQuery(status=models.Status.CREATED))
+        for call in calls:
+            call.cancel()
+        return count
+
+    count = asyncio.run(all_of_it())
+    patient.close()
+    assert count == THREADS
+
+
+def test_jobs_wait_for_a_silent_server_side_by_side(
+    scheduler: ArgoScheduler, asked: models.CreateJob, silent: str
+) -> None:
+    """Each of them would else begin to wait when the one before it has given up."""
+    reached = []
+
+    class Counting(HttpTransport):
+        def send(self, request: Request) -> Response:
+            reached.append(request.what)
+            together.wait()  # breaks where one has to wait for another
+            raise Unavailable("away")
+
+    together = Barrier(3, timeout=60)
+    scheduler.jobs._choose_backend = lambda: ArgoServerBackend(Counting(silent), namespace="argo")
+
+    async def three() -> list[BaseException | str]:
+        calls = [scheduler.create_job(asked) for _ in range(3)]
+        return await asyncio.gather(*calls, return_exceptions=True)
+
+    answers = asyncio.run(three())
+    assert [str(one) for one in answers] == ["away"] * 3
 
 
 def test_old_jobs_are_listed_while_the_reconciler_waits_for_a_silent_server(

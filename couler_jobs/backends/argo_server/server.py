@@ -5,13 +5,13 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
-from functools import cached_property
 from typing import Any
 
 from couler_jobs.backends.argo_server import api, probe
 from couler_jobs.backends.argo_server.api import Kind, Request, Response
 from couler_jobs.backends.argo_server.transport import Transport
 from couler_jobs.errors import Forbidden, NotFound, Rejected
+from couler_jobs.once import once
 from couler_jobs.spec.status import Manifest
 
 PAGE = 500
@@ -33,17 +33,17 @@ class Server:
     sleep: Callable[[float], None] = field(repr=False)
     clock: Callable[[], float] = field(repr=False)
 
-    @cached_property
+    @once
     def namespace(self) -> str:
         """The Kubernetes namespace that runs go to."""
         return self.given or str(self.ask(api.info()).get("managedNamespace") or "default")
 
-    @cached_property
+    @once
     def version(self) -> str:
         """What the server says that it is: "v4.1.2"."""
         return str(self.ask(api.version()).get("version", ""))
 
-    @cached_property
+    @once
     def target(self) -> str:
         """The Argo version to compile for, found out where the server does not say its own."""
         return probe.target(self.version, self._understood)

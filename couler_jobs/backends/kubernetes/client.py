@@ -6,7 +6,6 @@ import contextlib
 import time
 from collections.abc import Callable, Iterator, Mapping
 from datetime import UTC, datetime
-from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 from couler_jobs.backends import submissions
@@ -23,6 +22,7 @@ from couler_jobs.errors import (
     Rejected,
     Unavailable,
 )
+from couler_jobs.once import once
 from couler_jobs.spec.parse import cron_info, run_info
 from couler_jobs.spec.status import CronInfo, LogLine, Manifest, RunInfo
 
@@ -253,7 +253,7 @@ class KubernetesBackend(Backend):
 
     # --- helpers
 
-    @cached_property
+    @once
     def _version(self) -> str:
         if self._takes({"coulerJobsProbe": 1}, {}):
             return "3.7"  # it looks at no field
