@@ -134,12 +134,20 @@ class Definitions:
         """Start a job of the definition's notebook and answer its id. Raises as `Jobs.create`."""
         definition = self.records.get(definition_id)
         tick = read_tick(self.folder(definition_id).tick)
-        request = replace(_request(definition, tick.origin), job_definition_id=definition_id)
-        named = output_names.at(request.output_filename_template, milliseconds(), tick.timezone)
-        request = replace(request, output_filename_template=named)
+        request = replace(
+            _request(definition, tick.origin),
+            job_definition_id=definition_id,
+            output_filename_template=self.output_template(definition_id),
+        )
         if parameters is not None:
             request = replace(request, parameters=parameters)
         return self.jobs.start(self._check_again(request, tick))
+
+    def output_template(self, definition_id: str) -> str:
+        """How the outputs of a job that is made now are called: by the definition's own time."""
+        definition = self.records.get(definition_id)
+        template, zone = definition.output_filename_template, definition.timezone or ""
+        return output_names.at(template, milliseconds(), zone)
 
     def delete(self, definition_id: str) -> None:
         """End its schedule and its runs, and delete its cron workflow, its jobs and its record.

@@ -17,6 +17,7 @@ import itertools
 import os
 import shutil
 import stat
+import time
 import uuid
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -101,6 +102,11 @@ class JobFolder:
     def unrecorded(self) -> Path:
         """What a record is to be made of, for whom only the server may make it."""
         return self.record / UNRECORDED
+
+    @property
+    def inputs(self) -> Path:
+        """What the run was given, see `scheduler_plugin.inputs`."""
+        return self.record / "inputs.json"
 
     @property
     def run(self) -> Path:
@@ -276,6 +282,7 @@ def stage_folder(folder: Path, items: Iterable[Item], work: Path) -> None:
                 target.symlink_to(item.link)
             else:
                 copy_file(source, target)
+                os.utime(target, ns=(time.time_ns(), source.lstat().st_mtime_ns))
 
 
 def packaged_files(work: Path, input_filename: str) -> tuple[str, ...]:

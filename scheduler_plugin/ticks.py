@@ -20,7 +20,7 @@ import uuid
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from scheduler_plugin import output_names, staging
+from scheduler_plugin import inputs, output_names, staging
 from scheduler_plugin.errors import StagingFailed
 from scheduler_plugin.records import NewJob, Records, milliseconds
 from scheduler_plugin.staging import JobFolder
@@ -141,7 +141,11 @@ def prepare(tick: Tick, job_id: str, workflow: str) -> None:
 def _write_requests(tick: Tick, job_id: str, workflow: str, part: JobFolder) -> None:
     final = tick.folder(job_id)
     sent = json.dumps({"backend": tick.backend, "workflow": workflow})
-    files: dict[Path, str] = {**request_files(job_id, final, tick.asked), final.run: sent}
+    files: dict[Path, str] = {
+        **request_files(job_id, final, tick.asked),
+        final.run: sent,
+        final.inputs: inputs.note(part.work, Path(tick.snapshot)),
+    }
     if tick.asked.store.outbox_only:
         files[final.unrecorded] = tick.run(job_id, milliseconds()).as_json()
     for path, text in files.items():

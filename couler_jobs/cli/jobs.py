@@ -10,7 +10,7 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 from couler_jobs.cli.exits import Exit, say
-from couler_jobs.cli.options import Commands, add_json, command, count
+from couler_jobs.cli.options import Commands, add_json, command, count, pair
 from couler_jobs.cli.screen import print_json
 
 if TYPE_CHECKING:
@@ -28,7 +28,7 @@ def add(commands: Commands) -> None:
     """Declare the commands."""
     parser = commands.add_parser(
         "jobs",
-        help="list, delete or clean up notebook jobs",
+        help="list, run, delete or clean up notebook jobs",
         description="The notebook jobs of JupyterLab's scheduler, whether or not it runs.",
     )
     inner = parser.add_subparsers(title="commands", metavar="COMMAND", required=True)
@@ -49,6 +49,20 @@ def add(commands: Commands) -> None:
     pruning = command(
         inner, "prune", prune, "delete the ended jobs that the settings keep no longer"
     )
+    again = command(inner, "rerun", rerun, "run a past job again, with its input and parameters")
+    again.add_argument("id", metavar="JOB", help="the job's id")
+    now = command(inner, "run", run_now, "run a job definition now")
+    now.add_argument("id", metavar="DEFINITION", help="the job definition's id")
+    now.add_argument(
+        "-p",
+        dest="parameters",
+        metavar="NAME=VALUE",
+        type=pair,
+        action="append",
+        help="a parameter instead of all that the definition has; read as in JupyterLab's form",
+    )
+    for one in (again, now):
+        add_json(one)
     for one in (deleting, pruning):
         one.add_argument("--dry-run", action="store_true", help="say how many it would be")
         add_json(one)
@@ -114,6 +128,27 @@ def prune(arguments: argparse.Namespace) -> int:
     """Delete what the server's timer would delete by and by."""
     scheduler = _scheduler()
     return _delete_ended(scheduler, scheduler.housekeeper.expired(), arguments)
+
+
+def rerun(arguments: argparse.Namespace) -> int:
+    """Print the id of the new job."""
+    from scheduler_plugin.reruns import rerun as run_again
+
+    return _tell_started(run_again(_scheduler().definitions, arguments.id), arguments)
+
+
+def run_now(arguments: argparse.Namespace) -> int:
+    """Print the id of the new job."""
+    given = None if arguments.parameters is None else dict(arguments.parameters)
+    return _tell_started(_scheduler().definitions.run_now(arguments.id, given), arguments)
+
+
+def _tell_started(job_id: str, arguments: argparse.Namespace) -> int:
+    if arguments.json:
+        print_json({"job_id": job_id})
+    else:
+        print(job_id)
+    return Exit.OK
 
 
 def _delete_ended(

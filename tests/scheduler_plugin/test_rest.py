@@ -206,6 +206,51 @@ def test_a_job_outlives_the_server(tmp_path: Path, config_path: None) -> None:
         lab.stop()
 
 
+# --- logs, and running again
+
+
+def test_a_log_is_read_while_it_is_written_and_followed_to_the_end(lab: Lab) -> None:
+    job_id = lab.create(lab.add("talks.ipynb", "print('begun')", SLOW), parameters={"seconds": "3"})
+    path = f"/scheduler/jobs/{job_id}/log"
+    reply = wait_for(lambda: lab.call("GET", path), lambda found: "begun" in found.text)
+    offset = reply.headers["Log-Next-Offset"]
+    followed = lab.call("GET", f"{path}?offset={offset}&follow=true").text
+
+    assert reply.headers["Content-Type"].startswith("text/plain")
+    assert "slept" in followed
+    assert "begun" not in followed
+
+
+def test_the_last_lines_of_a_log_are_answered_alone(lab: Lab, completed: dict[str, Any]) -> None:
+    reply = lab.call("GET", f"/scheduler/jobs/{completed['job_id']}/log?tail=1")
+
+    assert reply.text.count("\n") == 1
+    assert reply.headers["Job-Status"] == "COMPLETED"
+
+
+def test_no_job_has_no_log(lab: Lab) -> None:
+    assert "There is no job" in lab.refused("GET", "/scheduler/jobs/no-such/log", status=404)
+
+
+def test_a_line_that_is_no_number_is_refused(lab: Lab, completed: dict[str, Any]) -> None:
+    path = f"/scheduler/jobs/{completed['job_id']}/log?tail=all"
+
+    assert "tail is to be a number" in lab.refused("GET", path, status=400)
+
+
+def test_a_past_run_is_run_again_with_its_input_and_parameters(
+    lab: Lab, completed: dict[str, Any]
+) -> None:
+    (lab.project / "data" / "in.csv").write_text("changed since", encoding="utf-8")
+    path = f"/scheduler/jobs/{completed['job_id']}/rerun"
+    again = lab.ended(lab.post(path, {})["job_id"])
+
+    assert again["status"] == "COMPLETED"
+    same = ("name", "parameters", "tags", "output_formats", "input_filename", "packaged_files")
+    assert [again[name] for name in same] == [completed[name] for name in same]
+    assert (lab.staged(again["job_id"]) / "work" / "out.csv").read_text() == "1\n"
+
+
 # --- asking for jobs
 
 
@@ -271,6 +316,8 @@ def test_the_picker_lists_the_servers_kernels(lab: Lab) -> None:
         ("PATCH", "/scheduler/jobs/1-2"),
         ("DELETE", "/scheduler/jobs/1-2"),
         ("GET", "/scheduler/jobs/1-2/download_files"),
+        ("GET", "/scheduler/jobs/1-2/log"),
+        ("POST", "/scheduler/jobs/1-2/rerun"),
         ("GET", "/scheduler/jobs/count"),
         ("GET", "/scheduler/job_definitions"),
         ("POST", "/scheduler/job_definitions"),
