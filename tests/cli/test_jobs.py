@@ -13,6 +13,7 @@ import pytest
 from couler_jobs.cli import main
 from couler_jobs.cli.exits import Exit
 from tests.runs.fake import FakeBackend
+from tests.scheduler_plugin.conftest import notebook
 from tests.scheduler_plugin.many import add_jobs
 
 ROWS: list[dict[str, Any]] = [
@@ -118,3 +119,45 @@ def test_without_a_database_the_command_says_who_makes_it(
 
     assert main(["jobs", "list"]) == Exit.USAGE
     assert "JupyterLab makes it" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("command", "says"),
+    [
+        (["rerun", "no-such"], "There is no job no-such"),
+        (["rerun", "running-1"], "still runs"),
+        (["rerun", "old-failed"], "create the job again"),
+        (["run", "no-such"], "There is no job definition no-such"),
+    ],
+)
+def test_what_cannot_be_run_again_is_said_in_a_sentence(
+    home: Path, command: list[str], says: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (home / "scheduler_staging_area").mkdir()
+
+    assert main(["jobs", *command]) == Exit.USAGE
+    assert says in capsys.readouterr().err
+    assert left(home) == everything()
+
+
+def test_a_past_job_is_run_again_by_its_id(
+    home: Path,
+    fake: FakeBackend,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    from scheduler_plugin.orders import JobRequest
+    from scheduler_plugin.standalone import open_scheduler
+    from scheduler_plugin.status import JobStatus, Outcome
+
+    monkeypatch.chdir(home)
+    (home / "jupyter_server_config.json").write_text('{"ArgoScheduler": {"image": "python"}}')
+    (home / "nb.ipynb").write_text(json.dumps(notebook("1")))
+    jobs = open_scheduler().jobs
+    asked = JobRequest(input_uri="nb.ipynb", name="mine", runtime_environment_name="server")
+    first = jobs.create(asked)
+    jobs.records.finish(first, Outcome(status=JobStatus.FAILED, message="x", ended_at=1))
+
+    assert main(["jobs", "rerun", first, "--json"]) == Exit.OK
+    again = json.loads(capsys.readouterr().out)["job_id"]
+    assert jobs.get(again).name == "mine"
