@@ -20,10 +20,34 @@ if TYPE_CHECKING:
     from couler_jobs.dsl.control import workflow_name as workflow_name
     from couler_jobs.dsl.control import workflow_status as workflow_status
     from couler_jobs.dsl.control import workflow_uid as workflow_uid
+    from couler_jobs.dsl.entries import config as config
+    from couler_jobs.dsl.entries import secret as secret
     from couler_jobs.dsl.here import run_here as run_here
+    from couler_jobs.dsl.hooks import hook as hook
+    from couler_jobs.dsl.locations import artifactory as artifactory
+    from couler_jobs.dsl.locations import azure as azure
+    from couler_jobs.dsl.locations import file as file
+    from couler_jobs.dsl.locations import gcs as gcs
+    from couler_jobs.dsl.locations import git as git
+    from couler_jobs.dsl.locations import hdfs as hdfs
+    from couler_jobs.dsl.locations import oss as oss
+    from couler_jobs.dsl.locations import plugin_artifact as plugin_artifact
+    from couler_jobs.dsl.locations import raw as raw
+    from couler_jobs.dsl.locations import s3 as s3
+    from couler_jobs.dsl.locations import url as url
+    from couler_jobs.dsl.metrics import counter as counter
+    from couler_jobs.dsl.metrics import gauge as gauge
+    from couler_jobs.dsl.metrics import histogram as histogram
     from couler_jobs.dsl.notebook import notebook as notebook
     from couler_jobs.dsl.steps import step as step
-    from couler_jobs.dsl.steps import workflow as workflow
+    from couler_jobs.dsl.volumes import claim as claim
+    from couler_jobs.dsl.volumes import config_map as config_map
+    from couler_jobs.dsl.volumes import empty as empty
+    from couler_jobs.dsl.volumes import host_path as host_path
+    from couler_jobs.dsl.volumes import new_claim as new_claim
+    from couler_jobs.dsl.volumes import secret_files as secret_files
+    from couler_jobs.dsl.volumes import volume as volume
+    from couler_jobs.dsl.workflows import workflow as workflow
     from couler_jobs.errors import CoulerJobsError as CoulerJobsError
     from couler_jobs.runs.run import Run as Run
     from couler_jobs.runs.schedule import Schedule as Schedule
@@ -48,9 +72,35 @@ _MODULES = {
         "workflow_status",
         "workflow_uid",
     ),
+    "dsl.entries": ("config", "secret"),
+    "dsl.hooks": ("hook",),
+    "dsl.locations": (
+        "artifactory",
+        "azure",
+        "file",
+        "gcs",
+        "git",
+        "hdfs",
+        "oss",
+        "plugin_artifact",
+        "raw",
+        "s3",
+        "url",
+    ),
+    "dsl.metrics": ("counter", "gauge", "histogram"),
+    "dsl.volumes": (
+        "claim",
+        "config_map",
+        "empty",
+        "host_path",
+        "new_claim",
+        "secret_files",
+        "volume",
+    ),
     "dsl.here": ("run_here",),
     "dsl.notebook": ("notebook",),
-    "dsl.steps": ("step", "workflow"),
+    "dsl.steps": ("step",),
+    "dsl.workflows": ("workflow",),
     "errors": (
         "AlreadyExists",
         "BackendError",

@@ -23,7 +23,7 @@ def compile(what: Any = None, /, target: str = "4.1", **parameters: Any) -> dict
     `DeclarationError` or `CompileError`. The same program gives the same bytes everywhere.
     """
     from couler_jobs.dsl.recorder import take_recorded
-    from couler_jobs.dsl.steps import Workflow
+    from couler_jobs.dsl.workflows import Workflow
     from couler_jobs.spec import model
 
     if what is None:

@@ -34,6 +34,12 @@ class CoulerJobsError(Exception):
 class DeclarationError(CoulerJobsError):
     """A workflow or step was written in a way that cannot work; names the line and the variable."""
 
+    place = ""  #: the line of the user's program, where it is known
+
+    def __str__(self) -> str:
+        message = super().__str__()
+        return f"{self.place}: {message}" if self.place else message
+
 
 class CompileError(CoulerJobsError):
     """What was declared cannot become a manifest for the chosen Argo version."""

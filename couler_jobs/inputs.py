@@ -154,14 +154,14 @@ def _declared_in(module: ModuleType, name: str, path: Path) -> object:
 
 def is_workflow(value: object) -> bool:
     """Whether it was declared with `@workflow`."""
-    from couler_jobs.dsl.steps import Workflow
+    from couler_jobs.dsl.workflows import Workflow
 
     return isinstance(value, Workflow)
 
 
 def _compiled(what: object, target: str, values: Mapping[str, Any]) -> Manifest:
     from couler_jobs.build import compile
-    from couler_jobs.dsl.steps import Workflow
+    from couler_jobs.dsl.workflows import Workflow
 
     if isinstance(what, Workflow):
         return compile(what.declare(**values), target=target)

@@ -6,9 +6,10 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any, TypeVar
 
-from couler_jobs.dsl import graphs, recorder, steps, values
+from couler_jobs.dsl import calls, graphs, recorder, steps, values
 from couler_jobs.dsl.producers import Either, Failures, LoopValue, Variable
 from couler_jobs.dsl.values import Condition, Handle
+from couler_jobs.dsl.workflows import Workflow
 from couler_jobs.errors import DeclarationError
 from couler_jobs.spec import model, wire
 from couler_jobs.spec.names import parameter_name
@@ -85,7 +86,7 @@ def map(function: Callable[..., R], *lists: Any, after: Any = None, **constants:
     another step, which is a list when it exists. Keyword arguments are the same in every round.
     The rounds run at the same time.
     """
-    if not isinstance(function, steps.Step | steps.Workflow):
+    if not isinstance(function, steps.Step | Workflow):
         raise DeclarationError(f"cj.map calls a step or a workflow; {function!r} is neither.")
     scope = recorder.needed("cj.map")
     found: Any = _map(scope, function, lists, {"after": after, **constants})
@@ -133,9 +134,9 @@ def _record_loop(
 ) -> str:
     """Add a call that is a loop, and ask it for what Argo can collect."""
     if isinstance(function, steps.Step):
-        template = steps.template_of(scope.recording, function)
+        template = calls.template_of(scope.recording, function)
         task = scope.record(function.name, template.name, arguments, depends, loop)
-        steps.CallOutputs(scope, task, template).name((), "round")
+        calls.CallOutputs(scope, task, template).name((), "round")
         return task
     graph = graphs.graph_of(scope.recording, function)
     graph.name((), "round")
@@ -178,7 +179,7 @@ def _loop_graph_call(
     """
     constants = {name: value for name, value in more.items() if name != "after"}
     template = _loop_graph(scope.recording, function, names, tuple(constants))
-    arguments, found = steps.argument_texts(constants)
+    arguments, found = calls.argument_texts(constants)
     depends = [*scope.tasks_of([*handles, *found, *_after(more)]), *scope.condition_tasks()]
     own = ((LOOP_ITEMS, items), *arguments)
     task = scope.record(template, template, own, dict.fromkeys(depends))
@@ -232,7 +233,7 @@ def _arguments(
 ) -> tuple[recorder.Arguments, list[Handle]]:
     """The item's fields for the parameters of these names, then the constants."""
     constants = {name: value for name, value in more.items() if name != "after"}
-    arguments, handles = steps.argument_texts(constants)
+    arguments, handles = calls.argument_texts(constants)
     keys = [parameter_name(name) for name in names]
     alone = len(keys) == 1
     items = [(k, model.Joined(parts=(model.Item(key=None if alone else k),))) for k in keys]
@@ -241,7 +242,7 @@ def _arguments(
 
 def _after(more: Mapping[str, Any]) -> list[Handle]:
     after = more.get("after")
-    return [] if after is None else steps.followed(after)
+    return [] if after is None else calls.followed(after)
 
 
 def _mapped(function: Any, count: int, more: Mapping[str, Any]) -> list[str]:

@@ -3,15 +3,21 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Mapping, Sequence
+import json
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
-from couler_jobs.dsl import recorder, steps, values
+from couler_jobs.dsl import calls, recorder, steps, values
+from couler_jobs.dsl.hooks import EXIT, Hook
+from couler_jobs.dsl.place import placed
 from couler_jobs.dsl.producers import CallValue, Form, InputValue, Outputs, Path, Variable, joined
+from couler_jobs.dsl.settings import overlaid
 from couler_jobs.dsl.values import Handle
+from couler_jobs.dsl.volumes import merged_claims
+from couler_jobs.dsl.workflows import Workflow
 from couler_jobs.errors import DeclarationError
 from couler_jobs.spec import model, wire
-from couler_jobs.spec.names import parameter_name
+from couler_jobs.spec.names import parameter_name, template_name
 
 
 @steps.step
@@ -21,27 +27,34 @@ def take(value: Any) -> Any:
 
 
 def _take(scope: recorder.Scope, handle: Handle) -> Handle:
-    return steps.record_call(scope, take, {"value": handle})
+    return calls.record_call(scope, take, {"value": handle})
 
 
-def declare(workflow: steps.Workflow[..., Any], given: Mapping[str, Any]) -> model.Workflow:
+def declare(workflow: Workflow[..., Any], given: Mapping[str, Any]) -> model.Workflow:
     """The whole workflow; `given` are values of its parameters."""
     return record(workflow, given)[0]
 
 
 def record(
-    workflow: steps.Workflow[..., Any], given: Mapping[str, Any]
+    workflow: Workflow[..., Any], given: Mapping[str, Any]
 ) -> tuple[model.Workflow, recorder.Recording]:
     """The whole workflow, and the recording that tells what its templates were made from."""
     options = workflow.options
     parameters = _parameters(workflow, given)
     recording = recorder.Recording(_take)
-    entrypoint = graph_of(recording, workflow, entry=True).template_name
-    on_exit = None if options.on_exit is None else _exit_graph(recording, workflow, options.on_exit)
+    recording.parameters = tuple(workflow.signature.parameters)
+    recording.mounts = tuple(options.mounted.mounts)
+    recording.claims = dict.fromkeys(map(json.dumps, options.mounted.claims))
+    with placed():
+        entrypoint = graph_of(recording, workflow, entry=True).template_name
+        hooks = hook_fields(recording, options.hooks, "workflow", "workflow")
+        templates = recording.finished()
+    on_exit = hooks.pop(EXIT, {}).get("template")
     declared = model.Workflow(
+        kind=options.kind,
         name=workflow.name,
         entrypoint=entrypoint,
-        templates=recording.finished(),
+        templates=templates,
         parameters=parameters,
         on_exit=on_exit,
         parallelism=options.parallelism,
@@ -49,13 +62,21 @@ def record(
         labels=tuple(options.labels.items()),
         annotations=tuple(options.annotations.items()),
         schedule=options.schedule,
-        extra=options.extra,
+        extra=_spec_extra(options.extra, hooks, recording.claims),
     )
     return declared, recording
 
 
+def _spec_extra(extra: str, hooks: Mapping[str, Any], claims: Iterable[str]) -> str:
+    """The spec's further fields, with hooks and claims where there are any."""
+    found: dict[str, Any] = {"hooks": hooks} if hooks else {}
+    if claims:
+        found["volumeClaimTemplates"] = merged_claims(map(json.loads, claims))
+    return json.dumps(overlaid(found, json.loads(extra))) if found else extra
+
+
 def _parameters(
-    workflow: steps.Workflow[..., Any], given: Mapping[str, Any]
+    workflow: Workflow[..., Any], given: Mapping[str, Any]
 ) -> tuple[model.Parameter, ...]:
     signature = workflow.signature
     for name in given:
@@ -89,6 +110,8 @@ class GraphTemplate(Outputs):
         self.scope: recorder.Scope | None = None
         self.returned: Any = None
         self.results: dict[str, model.Result] = {}
+        self.extra = "{}"
+        self.parallelism: int | None = None
 
     def run(self, scope: recorder.Scope, function: Any, arguments: Mapping[str, Any]) -> None:
         """Run the function once and keep what it recorded and returned."""
@@ -138,12 +161,14 @@ class GraphTemplate(Outputs):
         assert self.scope is not None  # noqa: S101  set by run
         if not self.scope.calls:
             raise DeclarationError(f"The workflow {self.template_name} calls no step.")
-        inputs = steps.input_parameters(self.signature) if self.signature else ()
+        inputs = calls.input_parameters(self.signature) if self.signature else ()
         graph = model.Graph(
             name=self.template_name,
             calls=self.scope.finished_calls(),
             inputs=tuple(inputs),
             results=tuple(self.results.values()),
+            parallelism=self.parallelism,
+            extra=self.extra,
         )
         return (graph,)
 
@@ -159,7 +184,7 @@ def _items_text(value: Any) -> tuple[model.Text, list[Handle]]:
 
 
 def graph_of(
-    recording: recorder.Recording, workflow: steps.Workflow[..., Any], *, entry: bool = False
+    recording: recorder.Recording, workflow: Workflow[..., Any], *, entry: bool = False
 ) -> GraphTemplate:
     """The workflow's template in this recording, recorded at its first call.
 
@@ -169,6 +194,8 @@ def graph_of(
     if found is None:
         name = recording.names.take(workflow.template_name)
         found = GraphTemplate(name, workflow.signature, entry=entry)
+        if not entry:
+            found.extra, found.parallelism = workflow.options.locks, workflow.options.parallelism
         recording.made[workflow] = found
         recording.templates.append(found)
         scope = recorder.Scope(recording, workflow.function.__name__)
@@ -177,31 +204,53 @@ def graph_of(
     return found
 
 
-def _exit_graph(
-    recording: recorder.Recording, workflow: steps.Workflow[..., Any], on_exit: Any
-) -> str:
-    """The name of the template that runs at the end; its parameters are the workflow's own."""
-    function = on_exit.function if isinstance(on_exit, steps.Workflow) else on_exit
+def hook_fields(
+    recording: recorder.Recording, hooks: Sequence[Hook], subject: str, owner: str
+) -> dict[str, Any]:
+    """Argo's `hooks` by name; `subject` is what their conditions are about."""
+    return {
+        hook.name: {"template": _hook_graph(recording, hook, owner)} | hook.condition(subject)
+        for hook in hooks
+    }
+
+
+def _hook_graph(recording: recorder.Recording, hook: Hook, owner: str) -> str:
+    """The name of the template that a hook runs; its parameters are the run's own."""
+    word = "on_exit" if hook.name == EXIT else f"the hook {hook.name}"
+    function = hook.function.function if isinstance(hook.function, Workflow) else hook.function
     if not callable(function):
-        raise DeclarationError(f"on_exit={on_exit!r} is neither a step nor a function.")
+        raise DeclarationError(f"{word}={function!r} is neither a step nor a function.")
+    found: str | None = recording.made.get((EXIT, owner == "workflow", hook))
+    if found is None:
+        graph = GraphTemplate(recording.names.take(_hook_name(hook, owner)), None, entry=False)
+        recording.templates.append(graph)
+        found = recording.made[EXIT, owner == "workflow", hook] = graph.template_name
+        scope = recorder.Scope(recording, word)
+        graph.run(scope, function, _run_parameters(recording, function, word))
+    return found
+
+
+def _hook_name(hook: Hook, owner: str) -> str:
+    name = "on-exit" if hook.name == EXIT else template_name(hook.name)
+    return name if owner == "workflow" else f"{owner}-{name}"
+
+
+def _run_parameters(
+    recording: recorder.Recording, function: Callable[..., Any], word: str
+) -> dict[str, Handle]:
     arguments = {}
     for name, parameter in inspect.signature(function).parameters.items():
-        if name in workflow.signature.parameters:
+        if name in recording.parameters:
             tag = f"workflow.parameters.{parameter_name(name)}"
             arguments[name] = Handle(Variable(tag, json=True))
         elif parameter.default is parameter.empty:
-            raise DeclarationError(
-                f"on_exit takes {name!r}, but {workflow.name} has no such parameter."
-            )
-    found = GraphTemplate(recording.names.take("on-exit"), None, entry=False)
-    recording.templates.append(found)
-    found.run(recorder.Scope(recording, "on_exit"), function, arguments)
-    return found.template_name
+            raise DeclarationError(f"{word} takes {name!r}, but the run has no such parameter.")
+    return arguments
 
 
 def call_workflow(
     scope: recorder.Scope,
-    workflow: steps.Workflow[..., Any],
+    workflow: Workflow[..., Any],
     args: Sequence[Any],
     kwargs: dict[str, Any],
 ) -> Handle:
@@ -209,13 +258,15 @@ def call_workflow(
     after = kwargs.pop("after", None)
     bound = workflow.bind(args, kwargs)
     template = graph_of(scope.recording, workflow)
-    arguments, handles = steps.argument_texts(bound)
+    arguments, handles = calls.argument_texts(bound)
     depends = dict.fromkeys(
         [
             *scope.tasks_of(handles),
-            *scope.tasks_of(() if after is None else steps.followed(after)),
+            *scope.tasks_of(() if after is None else calls.followed(after)),
             *scope.condition_tasks(),
         ]
     )
     task = scope.record(workflow.template_name, template.template_name, arguments, depends)
+    if workflow.options.hooks:
+        calls.add_hooks(scope, task, workflow.options.hooks)
     return Handle(CallValue(scope, task, template))

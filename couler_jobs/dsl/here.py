@@ -11,7 +11,8 @@ from collections.abc import Mapping
 from typing import Any
 
 from couler_jobs.dsl import graphs
-from couler_jobs.dsl.steps import StepTemplate, Workflow
+from couler_jobs.dsl.calls import StepTemplate
+from couler_jobs.dsl.workflows import Workflow
 from couler_jobs.errors import DeclarationError
 from couler_jobs.spec import model, wire
 

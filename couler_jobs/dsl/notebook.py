@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from couler_jobs.dsl import recorder, steps
+from couler_jobs.dsl import calls, recorder, steps
 from couler_jobs.dsl.source import literal
 from couler_jobs.errors import DeclarationError
 from couler_jobs.spec.names import parameter_name, template_name
@@ -73,10 +73,10 @@ def notebook(
         parameters=_names(given),
         outputs=_names(outputs),
         kernel=kernel,
-        options=steps.step_options(**options),
+        options=steps.step_options("cj.notebook", options),
     )
     target: NotebookStep = scope.recording.made.setdefault(asked, NotebookStep(asked))
-    return steps.record_call(scope, target, given, after)
+    return calls.record_call(scope, target, given, after)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

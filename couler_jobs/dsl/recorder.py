@@ -91,6 +91,10 @@ class Scope:
         )
         return task
 
+    def extend(self, **more: Any) -> None:
+        """Give the last call further fields."""
+        self.calls[-1] = replace(self.calls[-1], **more)
+
     def _when(self) -> model.Condition:
         terms = tuple(term for term, _ in self.conditions)
         return terms[0] if len(terms) == 1 else model.Every(terms=terms)
@@ -162,6 +166,9 @@ class Recording:
         self.made: dict[Any, Any] = {}  #: by what each was made from
         self.templates: list[Finished] = []
         self.varying: dict[object, Varying] = {}  #: by the name that its calls have meanwhile
+        self.parameters: tuple[str, ...] = ()  #: the run's own, by their Python names
+        self.mounts: tuple[Mapping[str, Any], ...] = ()  #: of every step, in Kubernetes' words
+        self.claims: dict[str, None] = {}  #: made for the run, each a JSON text
 
     def finished(self) -> tuple[model.Template, ...]:
         """All templates, in the order in which they were first used."""

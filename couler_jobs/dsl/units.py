@@ -8,6 +8,7 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
+from couler_jobs.dsl.entries import Entry
 from couler_jobs.errors import DeclarationError
 from couler_jobs.spec import model
 
@@ -25,16 +26,21 @@ def seconds(value: Any, what: str) -> int:
     return math.ceil(float(found[1]) * _UNITS[found[2]])
 
 
-def env_texts(env: Mapping[str, Any] | None) -> tuple[tuple[str, model.Text], ...]:
-    """Environment variables as texts in which Kubernetes expands nothing."""
+def env_texts(env: Mapping[str, Any] | None) -> tuple[tuple[str, str | model.EnvSource], ...]:
+    """Environment variables as texts in which Kubernetes expands nothing, or by reference."""
     return tuple((name, _env_text(name, value)) for name, value in (env or {}).items())
 
 
-def _env_text(name: str, value: Any) -> str:
+def _env_text(name: str, value: Any) -> str | model.EnvSource:
+    if isinstance(value, Entry):
+        return value.env_source()
     if isinstance(value, bool):
         value = "true" if value else "false"
     if not isinstance(value, str | int | float):
-        raise DeclarationError(f"The variable {name} is {value!r}: give it a text or a number.")
+        raise DeclarationError(
+            f"The variable {name} is {value!r}: give it a text, a number, "
+            "cj.secret(...) or cj.config(...)."
+        )
     text = str(value)
     if "{{" in text:
         raise DeclarationError(

@@ -11,8 +11,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from couler_jobs.dsl.calls import WHOLE
 from couler_jobs.dsl.footer import step_script
-from couler_jobs.dsl.steps import WHOLE
 from couler_jobs.errors import DeclarationError
 from couler_jobs.spec import wire
 

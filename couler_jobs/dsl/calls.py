@@ -1,0 +1,197 @@
+"""Calls of steps: their arguments, and the templates that they are calls of."""
+
+from __future__ import annotations
+
+import inspect
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+from couler_jobs.dsl import recorder, values
+from couler_jobs.dsl.footer import step_script
+from couler_jobs.dsl.producers import CallValue, Form, Outputs, Path
+from couler_jobs.errors import DeclarationError
+from couler_jobs.spec import model, wire
+from couler_jobs.spec.names import parameter_name
+
+if TYPE_CHECKING:
+    from couler_jobs.dsl.hooks import Hook
+    from couler_jobs.dsl.steps import Step
+
+OUTPUT_FOLDER = "/tmp/couler-jobs"  # noqa: S108  a folder in the step's own container
+ARGUMENT_VARIABLE = "COULER_JOBS_ARG_"
+LONGEST_ARGUMENT = 131_000
+"""Bytes: Linux takes 128 KiB for a variable with its name."""
+
+
+def record_call(
+    scope: recorder.Scope, target: Step[..., Any], bound: Mapping[str, Any], after: Any = None
+) -> values.Handle:
+    """Add a call of the step to the graph; the answer is its value's handle."""
+    template = template_of(scope.recording, target)
+    arguments, handles = argument_texts(bound)
+    depends = dict.fromkeys(scope.tasks_of(handles)) if handles else {}
+    if after is not None:
+        depends.update(dict.fromkeys(scope.tasks_of(followed(after))))
+    if scope.conditions:
+        depends.update(dict.fromkeys(scope.condition_tasks()))
+    task = scope.record(target.name, template.name, arguments, depends)
+    if target.options.hooks:
+        add_hooks(scope, task, target.options.hooks)
+    return values.Handle(CallValue(scope, task, CallOutputs(scope, task, template)))
+
+
+def add_hooks(scope: recorder.Scope, task: str, hooks: Sequence[Hook]) -> None:
+    """Let the last call, which is called `task`, have these hooks."""
+    from couler_jobs.dsl.graphs import hook_fields
+
+    found = hook_fields(scope.recording, hooks, f"tasks['{task}']", task)
+    scope.extend(extra=json.dumps({"hooks": found}))
+
+
+class CallOutputs(Outputs):
+    """What is asked of one call of a step; the whole value is there in any case."""
+
+    def __init__(self, scope: recorder.Scope, task: str, template: StepTemplate) -> None:
+        super().__init__()
+        self._scope, self._task, self._template = scope, task, template
+
+    def name(self, path: Path, form: Form) -> str:
+        """The output's name; all but the whole value make a template of their own."""
+        if not path and form == "value":
+            return form
+        self._scope.outputs[self._task] = self
+        self._scope.recording.varying[self._template.name] = self._template
+        return super().name(path, form)
+
+
+def argument_texts(bound: Mapping[str, Any]) -> tuple[recorder.Arguments, list[values.Handle]]:
+    """The arguments as JSON texts by parameter name, and the handles in them."""
+    arguments: list[tuple[str, model.Text]] = []
+    handles: list[values.Handle] = []
+    for name, value in bound.items():
+        try:
+            text, found = values.text(value)
+        except DeclarationError as error:
+            raise DeclarationError(f"The argument {name!r}: {error}") from None
+        if type(text) is str and len(text) > LONGEST_ARGUMENT:
+            raise DeclarationError(
+                f"The argument {name!r} has {len(text) // 1024} KiB as JSON, and a step takes 128 "
+                "KiB: let the step read it from a file."
+            )
+        arguments.append((parameter_name(name), text))
+        handles += found
+    return tuple(arguments), handles
+
+
+def followed(after: Any) -> list[values.Handle]:
+    """The handles of calls that `after=` holds, one or a list."""
+    several = after if isinstance(after, list | tuple) else [after]
+    for one in several:
+        if not isinstance(one, values.Handle) or not one.producer.tasks:
+            raise DeclarationError(
+                f"after={one!r}: a step can only follow a call of the same workflow; "
+                "pass what that call returned."
+            )
+    return list(several)
+
+
+Wanted = Mapping[tuple[Path, Form], str]
+WHOLE: Wanted = {((), "value"): "value"}
+
+
+class StepTemplate:
+    """One step's templates: equal but for the outputs that their scripts write."""
+
+    def __init__(self, recording: recorder.Recording, target: Step[..., Any]) -> None:
+        self.step, self.text = target, target.shipped()
+        self.name = recording.names.take(target.name)
+        recording.claims.update(dict.fromkeys(target.options.claims))
+        self.by_name: dict[str, Wanted] = {}
+        self._names: dict[frozenset[Any], str] = {}
+        self._recording = recording
+
+    def having(self, wanted: Wanted) -> str:
+        """The name of the template with these outputs and the whole value."""
+        key = frozenset(wanted)
+        if key not in self._names:
+            name = self._recording.names.take(self.step.name) if self._names else self.name
+            self._names[key] = name
+            self.by_name[name] = {**WHOLE, **wanted}
+        return self._names[key]
+
+    def settle(self) -> bool:
+        """Nothing is open: what is asked for is known by the calls."""
+        return False
+
+    def templates(self) -> Iterator[model.Pod]:
+        """The templates that are called."""
+        if not self.by_name:
+            self.having({})
+        for name, wanted in self.by_name.items():
+            yield self._pod(name, wanted)
+
+    def _pod(self, name: str, wanted: Wanted) -> model.Pod:
+        step, options = self.step, self.step.options
+        script = step_script(step.function.__name__, self.text, step.parameters, wanted)
+        return model.Pod(
+            name=name,
+            container=model.Container(
+                image=options.image,
+                command=("python",),
+                source=script,
+                env=(*options.env, *map(_argument_variable, step.parameter_names)),
+                memory=options.memory,
+                cpu=options.cpu,
+                resources=options.resources,
+                working_dir=options.working_dir,
+                pull_policy=options.pull_policy,
+                extra=with_mounts(options.container_extra, self._recording.mounts),
+            ),
+            inputs=tuple(input_parameters(step.signature)),
+            outputs=tuple(
+                model.OutputFile(name=output, path=f"{OUTPUT_FOLDER}/{output}")
+                for output in wanted.values()
+            ),
+            retry=options.retry,
+            timeout=options.timeout,
+            extra=options.extra,
+        )
+
+
+def with_mounts(extra: str, mounts: Sequence[Mapping[str, Any]]) -> str:
+    """A container's further fields with the mounts of the whole workflow; its own go first."""
+    if not mounts:
+        return extra
+    found = json.loads(extra)
+    own = found.get("volumeMounts", [])
+    paths = {mount["mountPath"] for mount in own}
+    more = [mount for mount in mounts if mount["mountPath"] not in paths]
+    return json.dumps(found | {"volumeMounts": [*own, *more]})
+
+
+def _argument_variable(name: str) -> tuple[str, model.Text]:
+    return ARGUMENT_VARIABLE + name, model.Joined(parts=(model.Input(name=name),))
+
+
+def template_of(recording: recorder.Recording, target: Step[..., Any]) -> StepTemplate:
+    """The step's template in this recording, made at its first call."""
+    found: StepTemplate | None = recording.made.get(target)
+    if found is None:
+        found = StepTemplate(recording, target)
+        recording.made[target] = found
+        recording.templates.append(found)
+    return found
+
+
+def input_parameters(signature: inspect.Signature) -> Iterator[model.Parameter]:
+    """A template's inputs, with their defaults."""
+    for parameter in signature.parameters.values():
+        name = parameter_name(parameter.name)
+        if parameter.default is parameter.empty:
+            yield model.Parameter(name=name)
+            continue
+        try:
+            yield model.Parameter(name=name, value=wire.encode(parameter.default))
+        except DeclarationError as error:
+            raise DeclarationError(f"The default of {parameter.name!r}: {error}") from None

@@ -1,0 +1,89 @@
+"""The options of `@step`, `@workflow` and the others, and what is said about wrong ones."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Mapping, Sequence
+from typing import Any, Literal, TypedDict
+
+from couler_jobs.errors import DeclarationError
+
+
+class SharedWords(TypedDict, total=False):
+    """Options that a step and a whole workflow both have; `couler_jobs.step` explains them."""
+
+    name: str | None
+    timeout: float | str | None
+    mounts: Mapping[str, Any] | None
+    node_selector: Mapping[str, str] | None
+    affinity: Mapping[str, Any] | None
+    tolerations: Sequence[Mapping[str, Any]]
+    security_context: Mapping[str, Any] | None
+    service_account: str | None
+    priority_class: str | None
+    labels: Mapping[str, str] | None
+    annotations: Mapping[str, str] | None
+    metrics: Any
+    mutex: str | Sequence[str]
+    semaphore: Any
+    on_exit: Callable[..., Any] | None
+    hooks: Mapping[str, Any] | None
+
+
+class PodWords(SharedWords, total=False):
+    """Options of what runs in a pod."""
+
+    retries: int
+    backoff: float | str | Mapping[str, Any] | None
+    memory: str | None
+    cpu: float | str | None
+    gpu: int | Mapping[str, int] | None
+    env: Mapping[str, Any] | None
+    env_from: Any
+    working_dir: str | None
+    pull_policy: str | None
+    sidecars: Mapping[str, Mapping[str, Any]] | None
+    init_containers: Mapping[str, Mapping[str, Any]] | None
+    daemon: bool
+    container_extra: Mapping[str, Any] | None
+    template_extra: Mapping[str, Any] | None
+
+
+class StepWords(PodWords, total=False):
+    """Options of a Python function that runs as a step."""
+
+    image: str
+    ship: Literal["source", "import"]
+
+
+class WorkflowWords(SharedWords, total=False):
+    """Options of a whole workflow; `couler_jobs.workflow` explains them."""
+
+    kind: Literal["Workflow", "WorkflowTemplate", "ClusterWorkflowTemplate"]
+    parallelism: int | None
+    schedule: str | Sequence[str]
+    timezone: str
+    image_pull_secrets: Sequence[str]
+    dns: Mapping[str, Any] | str | None
+    priority: int | None
+    pod_gc: str | Mapping[str, Any] | None
+    ttl: float | str | Mapping[str, float | str] | None
+    archive_logs: bool | None
+    artifact_gc: str | Mapping[str, Any] | None
+    artifact_repository: Any
+    spec_extra: Mapping[str, Any] | None
+
+
+def check(what: str, given: Collection[str], known: Any) -> None:
+    """Refuse options that the TypedDict `known` does not have, and name the nearest that it has."""
+    for word in given:
+        if word not in known.__annotations__:
+            raise DeclarationError(f"{what} has no option {word!r}{_nearest(word, known)}.")
+
+
+def _nearest(word: str, known: Any) -> str:
+    from difflib import get_close_matches
+
+    near = get_close_matches(word, known.__annotations__, n=1, cutoff=0.5)
+    if near:
+        return f": did you mean {near[0]!r}"
+    return f" (it has {', '.join(sorted(known.__annotations__))})"
