@@ -288,7 +288,11 @@ def of_database() -> Iterator[Finding]:
     try:
         mode, jobs = _read_jobs(path)
     except sqlite3.Error as error:
-        yield wrong("scheduler database", f"{path} cannot be read ({error}).")
+        yield wrong(
+            "scheduler database",
+            f"{path} cannot be read ({error}), and JupyterLab starts without its scheduler: move "
+            "the file away and start it again. Jobs whose workflows still exist come back.",
+        )
         return
     if not os.access(path, os.W_OK):
         yield wrong("scheduler database", f"{path} is not writable: no job could be recorded.")

@@ -271,7 +271,8 @@ def test_the_database_is_read(machine: Path) -> None:
 
 def test_a_database_that_is_none_is_an_error(machine: Path) -> None:
     (machine / "data" / "scheduler.sqlite").write_bytes(b"not a database" * 100)
-    assert finding("scheduler database").status == "error"
+    found = finding("scheduler database")
+    assert (found.status, "move the file away" in found.message) == ("error", True)
 
 
 def test_a_database_that_is_read_only_is_an_error(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -58,6 +59,29 @@ class JobsPage:
         field = self.page.get_by_label("Cron expression")
         field.fill(line)
         field.blur()
+
+    def time_zone(self, zone: str) -> None:
+        field = self.page.get_by_role("combobox", name="Time zone")
+        field.fill(zone)
+        self.page.get_by_role("option", name=zone).first.click()
+
+    def take_input_from(self, notebook: str) -> None:
+        """Drag a file from the file browser over the form's field, and let go."""
+        file = self.page.locator(".jp-DirListing-item", has_text=notebook)
+        field = self.page.get_by_label("Input file snapshot")
+        file.hover()
+        self.page.mouse.down()
+        box = field.bounding_box()
+        assert box is not None
+        x, y = box["x"] + box["width"] / 2, box["y"] + box["height"] / 2
+        self.page.mouse.move(x, y - 5, steps=10)
+        self.page.mouse.move(x, y, steps=10)
+        self.page.mouse.up()
+        expect(field).to_have_value(re.compile(re.escape(notebook)))
+
+    def save(self) -> None:
+        self.page.get_by_role("button", name="Save Changes").click()
+        expect(self.page.get_by_role("button", name="Edit Job Definition")).to_be_visible()
 
     def submit_definition(self) -> None:
         self.page.get_by_role("button", name="Create", exact=True).click()

@@ -92,7 +92,9 @@ def test_a_server_that_never_answers_holds_no_loop_and_fails_the_job(
 def test_old_jobs_are_listed_while_every_other_call_waits_for_a_silent_server(
     scheduler: ArgoScheduler, asked: models.CreateJob, silent: str
 ) -> None:
-    patient = HttpTransport(silent, timeouts=replace(IMPATIENT, read=60.0, total=60.0))
+    patient = HttpTransport(
+        silent, timeouts=replace(IMPATIENT, read=60.0, total=60.0, unreached=0.1)
+    )
     scheduler.jobs._choose_backend = lambda: ArgoServerBackend(patient, namespace="argo")
 
     async def all_of_it() -> int:
