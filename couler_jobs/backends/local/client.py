@@ -18,6 +18,7 @@ from couler_jobs.backends.local.crons import Crons
 from couler_jobs.backends.local.engine import Engine, reset_for_retry
 from couler_jobs.backends.local.home import open_home
 from couler_jobs.backends.local.process import step_folder
+from couler_jobs.backends.local.references import References, unmet
 from couler_jobs.backends.local.store import Store, StoredRun
 from couler_jobs.backends.local.supported import refuse_unsupported
 from couler_jobs.backends.local.values import Request
@@ -51,7 +52,7 @@ class LocalBackend(Crons):
 
     def lint(self, manifest: Manifest) -> None:
         """Raise `Rejected` if the manifest cannot run on this machine."""
-        _checked(manifest, names.choose(manifest))
+        self._checked(manifest, names.choose(manifest))
 
     # --- starting
 
@@ -60,7 +61,7 @@ class LocalBackend(Crons):
         return self._submit(manifest, names.choose(manifest))
 
     def _submit(self, manifest: Manifest, name: str) -> RunInfo:
-        stored = _checked(manifest, name)
+        stored = self._checked(manifest, name)
         now = time.time()
         run = StoredRun(
             uid=str(uuid.uuid4()),
@@ -82,6 +83,18 @@ class LocalBackend(Crons):
             name,
         )
         return run.info()
+
+    def _checked(self, manifest: Manifest, name: str) -> dict[str, Any]:
+        """The manifest as it is stored, with its name; `Rejected` if it cannot run here."""
+        if manifest.get("kind") != "Workflow":
+            raise Rejected(f"This is a {manifest.get('kind')}, not a Workflow: it cannot be run.")
+        stored = copy.deepcopy(dict(manifest))
+        stored["metadata"] = {**(stored.get("metadata") or {}), "name": name}
+        refuse_unsupported(stored)
+        Engine(stored, name=name, uid=str(uuid.uuid4()), created_at=time.time())
+        for sentence in unmet(stored["spec"], References(self.home.root), "spec"):
+            raise Rejected(sentence)
+        return stored
 
     def resubmit(self, name: str) -> RunInfo:
         """Run the manifest again under a new name."""
@@ -215,14 +228,3 @@ class LocalBackend(Crons):
         for node in nodes:
             folder = step_folder(self.home.run(uid), node)
             shutil.rmtree(folder.root, ignore_errors=True)
-
-
-def _checked(manifest: Manifest, name: str) -> dict[str, Any]:
-    """The manifest as it is stored, with its name; `Rejected` if it cannot run here."""
-    if manifest.get("kind") != "Workflow":
-        raise Rejected(f"This is a {manifest.get('kind')}, not a Workflow: it cannot be run.")
-    stored = copy.deepcopy(dict(manifest))
-    stored["metadata"] = {**(stored.get("metadata") or {}), "name": name}
-    refuse_unsupported(stored)
-    Engine(stored, name=name, uid=str(uuid.uuid4()), created_at=time.time())
-    return stored

@@ -45,12 +45,29 @@ def lay(inputs: Iterable[InputFile], artifacts: Path, locate: Locate) -> None:
 
 
 def _lay_one(file: InputFile, target: Path, artifacts: Path) -> None:
+    if file.remote is not None:
+        return  # it is fetched in the step's own process
     if file.source is not None:
-        copy(stored(artifacts, file.source), target)
+        source = _there(artifacts, file)
+        if source is None:
+            return
+        copy(source, target)
     else:
         target.write_text(file.text or "", encoding="utf-8")
     if file.mode is not None:
-        target.chmod(file.mode)
+        for path in [target, *(target.rglob("*") if file.recursive else ())]:
+            path.chmod(file.mode)
+
+
+def _there(artifacts: Path, file: InputFile) -> Path | None:
+    """What an input artifact is copied from; None where it is optional and not there."""
+    assert file.source is not None, "only what was stored is copied"  # noqa: S101
+    try:
+        return stored(artifacts, file.source)
+    except FileProblem:
+        if file.optional:
+            return None
+        raise
 
 
 def collect(launch: Launch, artifacts: Path, folder: str, locate: Locate) -> Collected:
@@ -70,9 +87,13 @@ def collect(launch: Launch, artifacts: Path, folder: str, locate: Locate) -> Col
 def stored(artifacts: Path, key: str) -> Path:
     """The file or folder of a stored artifact; `FileProblem` if the key leads anywhere else."""
     path = artifacts / key
-    if ".." in path.parts or not path.is_relative_to(artifacts) or not path.exists():
+    if _leads_out(artifacts, path) or not path.exists():
         raise FileProblem(f"There is no stored artifact with the key {key!r}.")
     return path
+
+
+def _leads_out(artifacts: Path, path: Path) -> bool:
+    return ".." in path.parts or not path.is_relative_to(artifacts)
 
 
 def _take_parameter(file: OutputFile, path: Path, found: Collected) -> None:
@@ -116,16 +137,27 @@ def _take_artifact(
         if not file.optional:
             found.missing.append(file.name)
         return
-    target = artifacts / folder / file.name
+    key = file.key or f"{folder}/{file.name}"
+    target = artifacts / key
+    if _leads_out(artifacts, target):
+        raise FileProblem(f"{key!r} cannot be the key of an artifact.")
     try:
         target.parent.mkdir(parents=True, exist_ok=True)
+        _remove(target)  # another step may have stored something at this key
         copy(path, target)
     except OSError as error:
         raise FileProblem(
             f"The output artifact {file.name} could not be stored from {file.path}: "
             f"{error.strerror or error}."
         ) from error
-    found.artifacts[file.name] = f"{folder}/{file.name}"
+    found.artifacts[file.name] = key
+
+
+def _remove(path: Path) -> None:
+    if path.is_dir() and not path.is_symlink():
+        shutil.rmtree(path)
+    else:
+        path.unlink(missing_ok=True)
 
 
 def copy(source: Path, target: Path) -> None:

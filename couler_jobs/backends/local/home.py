@@ -65,6 +65,11 @@ class RunFolder:
     root: Path
 
     @property
+    def home(self) -> Path:
+        """The state folder that it lies in."""
+        return self.root.parent.parent
+
+    @property
     def steps(self) -> Path:
         """One folder for each step that was started."""
         return self.root / "steps"

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import errno
 import hashlib
+import json
 import os
 import re
 import shutil
@@ -16,12 +17,15 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from couler_jobs.backends.local import files, memory, private
+from couler_jobs.backends.local import files, memory, pod, private
 from couler_jobs.backends.local.files import FileProblem
 from couler_jobs.backends.local.home import RunFolder, full_disk
 from couler_jobs.backends.local.kernel import NO_ROOM
+from couler_jobs.backends.local.pod import Fetch, Plan
 from couler_jobs.backends.local.private import Views
-from couler_jobs.backends.local.values import Ended, Launch
+from couler_jobs.backends.local.references import References, resolved
+from couler_jobs.backends.local.values import Container, Ended, Launch
+from couler_jobs.errors import ConfigError
 
 MARK = "COULER_JOBS_STEP"
 """The variable that tells whose a process is: `<uid of the run>/<name of the step's folder>`."""
@@ -185,6 +189,9 @@ class Step:
     def _collect(self, code: int, result: str | None, why: str) -> Ended:
         node, at = self.launch.node, time.time()
         artifacts, folder = self.folder.run.artifacts, self.folder.name
+        failure = self._failure()
+        if failure is not None:
+            return failure
         try:
             found = files.collect(self.launch, artifacts, folder, self.views.locate)
         except FileProblem as problem:
@@ -198,6 +205,20 @@ class Step:
             parameters=found.parameters,
             artifacts=found.artifacts,
             missing=tuple(found.missing),
+        )
+
+    def _failure(self) -> Ended | None:
+        """What went wrong before or beside the step's own process, where there was more of it."""
+        path = self.folder.root / pod.FAILURE
+        if not path.exists():
+            return None
+        told = json.loads(path.read_text(encoding="utf-8"))
+        return Ended(
+            node=self.launch.node,
+            at=time.time(),
+            exit_code=told["code"],
+            error=told["message"],
+            container=told["container"],
         )
 
     def _tidy(self) -> None:
@@ -216,10 +237,9 @@ def start(launch: Launch, folder: StepFolder, mark: str, environ: Mapping[str, s
     """
     try:
         cwd, views = _prepare(launch, folder)
-        environment = {**environ, **launch.env, MARK: mark}
-        command = _command(launch, folder, environment, cwd)
+        environment, command = _program(launch, folder, {**environ, MARK: mark}, cwd)
         log = os.open(folder.log, _LOG_FLAGS, 0o600)
-    except FileProblem as problem:
+    except (FileProblem, ConfigError) as problem:
         raise NeverRan(str(problem)) from problem
     except OSError as error:
         raise _explained(error, folder) from error
@@ -274,11 +294,49 @@ def _views(launch: Launch, folder: StepFolder, cwd: Path) -> Views:
     return views
 
 
-def _command(
-    launch: Launch, folder: StepFolder, environment: Mapping[str, str], cwd: Path
-) -> list[str]:
-    program, *rest = launch.command
-    command = [_find(program, environment, cwd), *rest, *launch.args]
+def _program(
+    launch: Launch, folder: StepFolder, environ: Mapping[str, str], cwd: Path
+) -> tuple[dict[str, str], list[str]]:
+    """The environment and the command of the process that is to be started."""
+    fetch = [file for file in launch.inputs if file.remote is not None]
+    if fetch or launch.init or launch.sidecars:
+        return _pod(launch, folder, environ, cwd)
+    references = References(folder.run.home)
+    environment = {**environ, **resolved(launch.env, launch.env_from, references)}
+    program, *rest = _command(launch, folder)
+    return environment, [_find(program, environment, cwd), *rest]
+
+
+def _pod(
+    launch: Launch, folder: StepFolder, environ: Mapping[str, str], cwd: Path
+) -> tuple[dict[str, str], list[str]]:
+    """The same for a step of several processes: one that starts all of them."""
+    plan = Plan(
+        home=str(folder.run.home),
+        cwd=str(cwd),
+        environ=environ,
+        main=Container(
+            name="main",
+            command=tuple(_command(launch, folder)),
+            env=launch.env,
+            env_from=launch.env_from,
+        ),
+        fetch=tuple(
+            Fetch(name=f.name, path=f.path, remote=f.remote, mode=f.mode)
+            for f in launch.inputs
+            if f.remote is not None
+        ),
+        init=launch.init,
+        sidecars=launch.sidecars,
+    )
+    plan.write(folder.root / "pod.json")
+    ours = {name: os.environ[name] for name in ("PYTHONPATH",) if name in os.environ}
+    module = [sys.executable, "-m", "couler_jobs.backends.local.pod"]
+    return {**environ, **ours}, [*module, str(folder.root / "pod.json")]
+
+
+def _command(launch: Launch, folder: StepFolder) -> list[str]:
+    command = [*launch.command, *launch.args]
     if launch.source is not None:
         script = folder.root / "script"
         script.write_bytes(launch.source.encode("utf-8", "surrogateescape"))

@@ -10,11 +10,13 @@ from __future__ import annotations
 import os
 import re
 import stat
-from collections.abc import Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from couler_jobs.backends.local.home import default_root
+from couler_jobs.backends.local.values import Reference, Value
 from couler_jobs.errors import ConfigError
 
 _NAME = re.compile(r"(?!\.\.?$)[-._a-zA-Z0-9]+")
@@ -88,3 +90,82 @@ def _legal(kind: str, name: str) -> str:
 def _text(path: Path) -> str:
     with open(os.open(path, os.O_RDONLY | os.O_CLOEXEC), encoding="utf-8") as file:
         return file.read()
+
+
+def resolved(
+    env: Mapping[str, Value], env_from: Iterable[Reference], references: References
+) -> dict[str, str]:
+    """Variables with the values that they take from secrets and config maps of this machine.
+
+    What is optional and not there is left out. `Missing`, `ConfigError`.
+    """
+    found: dict[str, str] = {}
+    for source in env_from:
+        try:
+            values = references.all(source.kind, source.name)
+        except Missing:
+            if not source.optional:
+                raise
+            continue
+        found |= {source.prefix + key: value for key, value in values.items()}
+    for name, value in env.items():
+        text = value if isinstance(value, str) else _joined(value, references)
+        if text is not None:
+            found[name] = text
+    return found
+
+
+def _joined(parts: Iterable[str | Reference], references: References) -> str | None:
+    """The pieces of one value put together; None where all of it is optional and not there."""
+    texts = []
+    for part in parts:
+        if isinstance(part, str):
+            texts.append(part)
+            continue
+        try:
+            texts.append(references.value(part.kind, part.name, part.key))
+        except Missing:
+            if not part.optional:
+                raise
+    return "".join(texts) if texts else None
+
+
+_SELECTORS = {
+    "secretKeyRef": "secret",
+    "configMapKeyRef": "config map",
+    "secretRef": "secret",
+    "configMapRef": "config map",
+    **dict.fromkeys(("usernameSecret", "passwordSecret", "sshPrivateKeySecret"), "secret"),
+}
+
+
+def unmet(value: Any, references: References, path: str = "") -> Iterator[str]:
+    """A sentence for each secret or config map that a manifest needs and this machine lacks.
+
+    Names that hold a `{{tag}}` are known only when their step starts.
+    """
+    if isinstance(value, Mapping):
+        for name, part in value.items():
+            where = f"{path}.{name}" if path else str(name)
+            if name in _SELECTORS and isinstance(part, Mapping):
+                yield from _unmet_one(_SELECTORS[name], part, references, where)
+            else:
+                yield from unmet(part, references, where)
+    elif isinstance(value, list | tuple):
+        for place, part in enumerate(value):
+            yield from unmet(part, references, f"{path}[{place}]")
+
+
+def _unmet_one(
+    kind: str, selector: Mapping[str, Any], references: References, where: str
+) -> Iterator[str]:
+    name, key = str(selector.get("name", "")), selector.get("key")
+    if selector.get("optional") or "{{" in f"{name}{key}":
+        return
+    try:
+        if key is None:
+            references.folder(kind, name)
+        else:
+            references.value(kind, name, str(key))
+    except (ConfigError, OSError, ValueError) as error:
+        yield f"{where}: {error}"

@@ -64,22 +64,53 @@ _POD: dict[str, Any] = dict.fromkeys(
 _VOLUME: dict[str, Any] = dict.fromkeys(
     ("name", "emptyDir", "persistentVolumeClaim", "hostPath", "ephemeral", "nfs", "csi"), _IGNORED
 )
+_SELECTOR = {"name": _TEXT, "key": _TEXT, "optional": _FLAG}
+_KEY_ONLY: dict[str, Any] = {
+    **{kind: {"key": _TEXT} for kind in ("s3", "gcs", "oss")},
+    "azure": {"blob": _TEXT},
+    "hdfs": {"path": _TEXT},
+}
+"""A key of the default repository, which is the run's folder here; a bucket needs credentials."""
+_LOCATION: dict[str, Any] = {
+    **_KEY_ONLY,
+    "raw": {"data": _TEXT},
+    "http": {
+        "url": _TEXT,
+        "headers": [{"name": _TEXT, "value": _TEXT}],
+        "followTemporaryRedirects": _FLAG,
+        "auth": {"basicAuth": {"usernameSecret": _SELECTOR, "passwordSecret": _SELECTOR}},
+    },
+    "git": {
+        "repo": _TEXT,
+        "branch": _TEXT,
+        "revision": _TEXT,
+        "depth": _WHOLE,
+        "fetch": _TEXTS,
+        "singleBranch": _FLAG,
+        "disableSubmodules": _FLAG,
+        "insecureIgnoreHostKey": _FLAG,
+        "usernameSecret": _SELECTOR,
+        "passwordSecret": _SELECTOR,
+        "sshPrivateKeySecret": _SELECTOR,
+    },
+}
 _INPUT_ARTIFACT: dict[str, Any] = {
+    **_LOCATION,
     "name": _TEXT,
     "path": _TEXT,
     "mode": _WHOLE,
     "recurseMode": _FLAG,
     "optional": _FLAG,
-    "raw": {"data": _TEXT},
     "archive": _IGNORED,
 }
 _ARGUMENT_ARTIFACT = {
+    **_LOCATION,
     "name": _TEXT,
     "from": _TEXT,
     "fromExpression": _TEXT,
     "subPath": _TEXT,
     "optional": _FLAG,
-    "raw": {"data": _TEXT},
+    "archive": _IGNORED,
 }
 _ARGUMENTS: dict[str, Any] = {
     "parameters": [
@@ -111,13 +142,33 @@ _OUTPUTS: dict[str, Any] = {
         }
     ],
     "artifacts": [
-        {**_ARGUMENT_ARTIFACT, **_INPUT_ARTIFACT, "globalName": _TEXT, "artifactGC": _IGNORED}
+        {
+            **_KEY_ONLY,
+            **dict.fromkeys(("name", "path", "from", "fromExpression", "subPath"), _TEXT),
+            **dict.fromkeys(("optional", "recurseMode"), _FLAG),
+            "mode": _WHOLE,
+            "globalName": _TEXT,
+            **dict.fromkeys(("archive", "artifactGC"), _IGNORED),
+        }
     ],
 }
 _CONTAINER: dict[str, Any] = {
     "command": _TEXTS,
     "args": _TEXTS,
-    "env": [{"name": _TEXT, "value": _TEXT}],
+    "env": [
+        {
+            "name": _TEXT,
+            "value": _TEXT,
+            "valueFrom": {"secretKeyRef": _SELECTOR, "configMapKeyRef": _SELECTOR},
+        }
+    ],
+    "envFrom": [
+        {
+            "prefix": _TEXT,
+            "secretRef": {"name": _TEXT, "optional": _FLAG},
+            "configMapRef": {"name": _TEXT, "optional": _FLAG},
+        }
+    ],
     "workingDir": _TEXT,
     "name": _TEXT,
     **dict.fromkeys(
@@ -142,6 +193,7 @@ _CONTAINER: dict[str, Any] = {
         _IGNORED,
     ),
 }
+_CONTAINER_BESIDE = {**_CONTAINER, "mirrorVolumeMounts": _IGNORED}
 _HOOKS = _Named(any={"template": _TEXT, "arguments": _ARGUMENTS, "expression": _TEXT})
 _STEP: dict[str, Any] = {
     "name": _TEXT,
@@ -193,6 +245,8 @@ _TEMPLATE: dict[str, Any] = {
     "outputs": _OUTPUTS,
     "container": _CONTAINER,
     "script": {**_CONTAINER, "source": _TEXT},
+    "initContainers": [_CONTAINER_BESIDE],
+    "sidecars": [_CONTAINER_BESIDE],
     "steps": [[_STEP]],
     "dag": {
         "target": _TEXT,
@@ -219,6 +273,7 @@ _TEMPLATE: dict[str, Any] = {
         _IGNORED,
     ),
 }
+_COMMANDED = (_TEMPLATE["container"], _TEMPLATE["script"], _CONTAINER_BESIDE)
 _TASK: dict[str, Any] = _TEMPLATE["dag"]["tasks"][0]
 _STEP["inline"] = _TASK["inline"] = _TEMPLATE
 _SPEC: dict[str, Any] = {
@@ -308,9 +363,7 @@ def _map_problems(value: Mapping[str, Any], known: Mapping[str, Any], path: str)
             yield from _problems(part, known[name], where)
         elif part not in (None, False, [], {}, ""):
             yield where
-    if (known is _TEMPLATE["container"] or known is _TEMPLATE["script"]) and _no_command(
-        value, path
-    ):
+    if any(known is one for one in _COMMANDED) and _no_command(value, path):
         yield f"{path}.command (it is missing, and no image is run here that could bring one)"
 
 

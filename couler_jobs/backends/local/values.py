@@ -21,6 +21,22 @@ class OutputFile:
     path: str
     default: str | None = None  #: the value when the file is missing (parameters only)
     optional: bool = False  #: whether a missing file is no error (artifacts only)
+    key: str = ""  #: where in the run's repository to keep it (artifacts only)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Reference:
+    """One key of a secret or config map of this machine; its value is read when a step starts."""
+
+    kind: Literal["secret", "config map"]
+    name: str
+    key: str = ""  #: "" in a `Launch.env_from`: all keys
+    optional: bool = False
+    prefix: str = ""  #: before each name, in a `Launch.env_from`
+
+
+Value = str | tuple[str | Reference, ...]
+"""The value of a variable: a text, or pieces to be put together when the step starts."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -31,7 +47,21 @@ class InputFile:
     path: str
     text: str | None = None  #: a raw artifact's content
     source: str | None = None  #: the key of an earlier step's stored artifact (`Ended.artifacts`)
+    remote: Mapping[str, Any] | None = None  #: a manifest's `http` or `git`, by that key
+    optional: bool = False  #: whether nothing at its source is no error
+    recursive: bool = False  #: whether `mode` is for everything in a folder
     mode: int | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Container:
+    """A process beside a step's own one."""
+
+    name: str
+    command: tuple[str, ...]
+    env: Mapping[str, Value] = field(default_factory=dict)
+    env_from: tuple[Reference, ...] = ()
+    working_dir: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -43,8 +73,11 @@ class Launch:
     command: tuple[str, ...]
     args: tuple[str, ...] = ()
     source: str | None = None  #: a script's text: written to a file whose path follows the command
-    env: Mapping[str, str] = field(default_factory=dict)
+    env: Mapping[str, Value] = field(default_factory=dict)
+    env_from: tuple[Reference, ...] = ()
     working_dir: str | None = None
+    init: tuple[Container, ...] = ()  #: run one after another, before the step's own process
+    sidecars: tuple[Container, ...] = ()  #: run beside it, and are ended with it
     inputs: tuple[InputFile, ...] = ()
     output_parameters: tuple[OutputFile, ...] = ()
     output_artifacts: tuple[OutputFile, ...] = ()
@@ -65,6 +98,7 @@ class Ended:
     at: float
     exit_code: int | None
     error: str = ""
+    container: str = "main"  #: whose exit code it is
     result: str | None = None
     parameters: Mapping[str, str] = field(default_factory=dict)
     artifacts: Mapping[str, Any] = field(default_factory=dict)

@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import Any
 
 from couler_jobs.backends.local.engine import Engine, progress
+from couler_jobs.backends.local.references import References, resolved
 from couler_jobs.backends.local.values import (
     Cached,
     Decision,
@@ -102,7 +103,7 @@ class Runner:
             command.append(str(folder / "script"))
         if command[0] == "python3":
             command[0] = sys.executable
-        env = {"PATH": os.environ["PATH"], **launch.env}
+        env = resolved({"PATH": os.environ["PATH"], **launch.env}, (), References(folder))
         for given in launch.inputs:
             path = Path(self._private(folder)(given.path))
             path.write_text(given.text or "", "utf-8")

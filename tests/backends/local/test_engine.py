@@ -693,7 +693,7 @@ def test_progress_counts_steps_that_succeeded() -> None:
     [
         ({"resource": {"action": "get"}}, "spec.templates[1].resource"),
         ({"daemon": True}, "spec.templates[1].daemon"),
-        ({"sidecars": [{"name": "s"}]}, "spec.templates[1].sidecars"),
+        ({"sidecars": [{"name": "s"}]}, "spec.templates[1].sidecars[0].command"),
         (
             {"synchronization": {"semaphores": [{"database": {"key": "k"}}]}},
             "spec.templates[1].synchronization.semaphores[0].database",
@@ -707,7 +707,10 @@ def test_progress_counts_steps_that_succeeded() -> None:
             {"script": {"command": ["sh"], "env": [{"name": "A", "valueFrom": {"x": 1}}]}},
             "spec.templates[1].script.env[0].valueFrom",
         ),
-        ({"script": {"command": ["sh"], "envFrom": [{}]}}, "spec.templates[1].script.envFrom"),
+        (
+            {"script": {"command": ["sh"], "envFrom": [{"x": 1}]}},
+            "spec.templates[1].script.envFrom[0].x",
+        ),
         (
             {"inputs": {"parameters": [None]}},
             "spec.templates[1].inputs.parameters[0] (it is empty)",

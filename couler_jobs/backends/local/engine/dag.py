@@ -350,7 +350,7 @@ class DagTemplate:
             self._node.outputs["parameters"] = parameters
         if artifacts:
             self._node.outputs["artifacts"] = artifacts
-        self._run.export(self._filled, self._node.outputs)
+        self._run.export(self._filled.body, self._node.outputs)
 
     def _known_values(self, name: str) -> Mapping[str, Any] | None:
         return self._task_values(name) if name in self._unmet else None

@@ -163,7 +163,7 @@ class _Gate:
             self._begin()
             return
         node.outputs = dict(answer.outputs or {})
-        run.export(self._filled, node.outputs)
+        run.export(self._filled.body, node.outputs)
         run.end(node, Phase.SUCCEEDED, "")
         run.later(lambda: self._call.ended(node, None))
 

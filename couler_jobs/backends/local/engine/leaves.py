@@ -3,20 +3,19 @@
 from __future__ import annotations
 
 import math
-import re
 from collections.abc import Mapping
 from typing import Any
 
 from couler_jobs.backends.local.engine.calls import Call
+from couler_jobs.backends.local.engine.containers import launch_of
 from couler_jobs.backends.local.engine.records import POD, SUSPEND, Node
 from couler_jobs.backends.local.engine.run import Run
 from couler_jobs.backends.local.engine.tags import TagError
 from couler_jobs.backends.local.engine.templates import Filled, seconds, value_text, whole
-from couler_jobs.backends.local.values import Ended, InputFile, Launch, OutputFile
+from couler_jobs.backends.local.values import Ended
 from couler_jobs.spec.status import Phase
 
 _OVERDUE = "Pod was active on the node longer than the specified deadline"
-_REFERENCE = re.compile(r"\$\$|\$\(([^)]*)\)")
 
 
 def _began(node: Node, now: float) -> float:
@@ -105,7 +104,7 @@ class Pod:
         node.outputs = _outputs(ended)
         node.finished = ended.at
         phase, message = self._verdict(ended)
-        self._run.export(self._filled, node.outputs)
+        self._run.export(self._filled.body, node.outputs)
         self._finish(node, phase, message)
 
     def _verdict(self, ended: Ended) -> tuple[Phase, str]:
@@ -115,7 +114,7 @@ class Pod:
             return Phase.ERROR, ended.error or "the process could not be started"
         if ended.exit_code != 0:
             more = f": {ended.error}" if ended.error else ""
-            return Phase.FAILED, f"main: Error (exit code {ended.exit_code}){more}"
+            return Phase.FAILED, f"{ended.container}: Error (exit code {ended.exit_code}){more}"
         if self._why is not None:
             return Phase.FAILED, f"workflow shutdown with strategy:  {self._run.shutdown}"
         if ended.missing:
@@ -171,77 +170,6 @@ def _outputs(ended: Ended) -> dict[str, Any]:
     return outputs
 
 
-def launch_of(node: str, filled: Filled, *, wants_result: bool) -> Launch:
-    """The process that a filled-in container or script template asks for."""
-    body = filled.body
-    container = body.get("container") or body.get("script") or {}
-    env = environment(container.get("env") or ())
-    return Launch(
-        node=node,
-        template=filled.template.name,
-        command=tuple(with_references(value_text(c), env) for c in container.get("command") or ()),
-        args=tuple(with_references(value_text(a), env) for a in container.get("args") or ()),
-        source=body["script"].get("source") or None if "script" in body else None,
-        env=env,
-        working_dir=container.get("workingDir") or None,
-        inputs=tuple(_input(artifact) for artifact in filled.artifacts.values()),
-        output_parameters=_output_parameters(body),
-        output_artifacts=_output_artifacts(body),
-        wants_result=wants_result,
-    )
-
-
-def environment(declared: Any) -> dict[str, str]:
-    """Environment variables in their order; `$(NAME)` takes one that stands before."""
-    env: dict[str, str] = {}
-    for variable in declared:
-        env[variable["name"]] = with_references(value_text(variable.get("value", "")), env)
-    return env
-
-
-def with_references(text: str, env: Mapping[str, str]) -> str:
-    """Replace `$(NAME)` as Kubernetes does: `$$` is one `$`, an unknown name stays as written."""
-    if "$" not in text:
-        return text
-
-    def one(match: re.Match[str]) -> str:
-        if match[0] == "$$":
-            return "$"
-        return env.get(match[1], match[0])
-
-    return _REFERENCE.sub(one, text)
-
-
-def _input(artifact: Mapping[str, Any]) -> InputFile:
-    raw = artifact.get("raw")
-    return InputFile(
-        name=artifact["name"],
-        path=artifact.get("path", ""),
-        text=raw.get("data", "") if isinstance(raw, Mapping) else None,
-        source=artifact.get("key"),
-        mode=artifact.get("mode"),
-    )
-
-
-def _output_parameters(body: Mapping[str, Any]) -> tuple[OutputFile, ...]:
-    files = []
-    for parameter in (body.get("outputs") or {}).get("parameters") or ():
-        source = parameter.get("valueFrom") or {}
-        default = source.get("default")
-        if source.get("path"):
-            text = None if default is None else value_text(default)
-            files.append(OutputFile(name=parameter["name"], path=source["path"], default=text))
-    return tuple(files)
-
-
-def _output_artifacts(body: Mapping[str, Any]) -> tuple[OutputFile, ...]:
-    return tuple(
-        OutputFile(name=a["name"], path=a["path"], optional=bool(a.get("optional")))
-        for a in (body.get("outputs") or {}).get("artifacts") or ()
-        if a.get("path")
-    )
-
-
 class Suspend:
     """A suspend template: it goes on after its duration, or when it is told to."""
 
@@ -285,7 +213,7 @@ class Suspend:
             return
         if parameters:
             node.outputs["parameters"] = parameters
-        self._run.export(self._filled, node.outputs)
+        self._run.export(self._filled.body, node.outputs)
         self._finish(node, Phase.SUCCEEDED, "")
 
     def _supplied(self, supplied: Mapping[str, str]) -> dict[str, str]:

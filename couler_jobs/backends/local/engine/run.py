@@ -5,14 +5,15 @@ from __future__ import annotations
 import heapq
 import itertools
 from collections import deque
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any, Protocol
 
 from couler_jobs.backends.local.engine import gate
 from couler_jobs.backends.local.engine.calls import Boundary, Call, DepthError
 from couler_jobs.backends.local.engine.plan import plan_of
 from couler_jobs.backends.local.engine.records import SKIPPED, Node, Nodes, fnv32a
-from couler_jobs.backends.local.engine.tags import TagError
+from couler_jobs.backends.local.engine.scopes import as_artifact
+from couler_jobs.backends.local.engine.tags import TagError, Unresolved, replaced
 from couler_jobs.backends.local.engine.templates import (
     Filled,
     Template,
@@ -20,7 +21,7 @@ from couler_jobs.backends.local.engine.templates import (
     fill,
     refill,
 )
-from couler_jobs.backends.local.engine.variables import Flat
+from couler_jobs.backends.local.engine.variables import Flat, Variables
 from couler_jobs.backends.local.values import (
     Cached,
     Ended,
@@ -53,7 +54,7 @@ class Run:
         self,
         name: str,
         templates: Templates,
-        variables: dict[str, str],
+        variables: dict[str, Any],
         *,
         parallelism: int = 0,
         priority: int = 0,
@@ -89,6 +90,7 @@ class Run:
         self._waiting: dict[str, deque[_Waiting]] = {}
         self._halted: dict[str, Callable[[str], None]] = {}
         self._freed = False
+        self._export_stored()
 
     # --- work and time
 
@@ -215,14 +217,23 @@ class Run:
             return
         self._dispatch(call, again)
 
-    def export(self, filled: Filled, outputs: Mapping[str, object]) -> None:
+    def export(self, body: Mapping[str, Any], outputs: Mapping[str, Any]) -> None:
         """Make outputs with a `globalName` known to the whole workflow."""
-        values = outputs.get("parameters")
-        for parameter in (filled.body.get("outputs") or {}).get("parameters") or ():
-            name = parameter.get("globalName")
-            if name and isinstance(values, Mapping) and parameter["name"] in values:
-                self.outputs[name] = values[parameter["name"]]
-                self.variables[f"workflow.outputs.parameters.{name}"] = self.outputs[name]
+        for name, value in _global(body, outputs, "parameters"):
+            self.outputs[name] = value
+            self.variables[f"workflow.outputs.parameters.{name}"] = value
+        for name, value in _global(body, outputs, "artifacts"):
+            self.variables[f"workflow.outputs.artifacts.{name}"] = as_artifact(value)
+
+    def _export_stored(self) -> None:
+        """The same for the nodes that ended in an earlier process."""
+        for node in self.nodes.by_name.values():
+            template = self.templates.get(node.template)
+            if node.ended and node.outputs and template and "globalName" in template.text:
+                inputs = {f"inputs.parameters.{k}": v for k, v in node.inputs.items()}
+                variables = Variables(self.globals, inputs)
+                body = replaced(template.body, variables, Unresolved.LEFT)
+                self.export(body, node.outputs)
 
     def watch_failures(self, boundary: Boundary, halt: Callable[[str], None]) -> None:
         """Have `halt` called when a template with `failFast` is to end because a child failed."""
@@ -320,3 +331,14 @@ class Run:
         }
         kind: type[Begins] = kinds.get(filled.template.kind, Pod)
         kind(self, call, filled).begin()
+
+
+def _global(
+    body: Mapping[str, Any], outputs: Mapping[str, Any], kind: str
+) -> Iterator[tuple[str, Any]]:
+    """The outputs of one kind that have a `globalName`, by that name."""
+    values = outputs.get(kind) or {}
+    for declared in (body.get("outputs") or {}).get(kind) or ():
+        name = declared.get("globalName")
+        if name and declared["name"] in values:
+            yield name, values[declared["name"]]

@@ -7,7 +7,13 @@ from typing import Any
 
 from couler_jobs.backends.local.engine.records import RETRY, Node, Nodes, rfc3339
 from couler_jobs.backends.local.engine.tags import TagError
-from couler_jobs.backends.local.engine.templates import ABSENT, Filled, Template, value_text
+from couler_jobs.backends.local.engine.templates import (
+    ABSENT,
+    LOCATIONS,
+    Filled,
+    Template,
+    value_text,
+)
 from couler_jobs.backends.local.engine.variables import MISSING, Variables
 from couler_jobs.spec.expressions import Expression, ExpressionError, expand, gotext, read
 from couler_jobs.spec.status import Phase
@@ -143,8 +149,10 @@ def found_artifact(artifact: dict[str, Any], variables: Variables) -> dict[str, 
         return artifact
     if not isinstance(value, Mapping):
         raise TagError(f"Variable {{{{{artifact.get('name')}}}}} is not an artifact")
-    content = {k: v for k, v in value.items() if k in ("key", "raw")}
-    if artifact.get("subPath") and "key" in content:
+    content = {k: v for k, v in value.items() if k in LOCATIONS}
+    if artifact.get("subPath"):
+        if "key" not in content:
+            raise TagError(f"{artifact['name']} has a subPath, but what it names is no folder")
         content["key"] = f"{content['key']}/{artifact['subPath']}"
     if not content:
         raise TagError(f'Unable to resolve: "{artifact.get("name")}"')

@@ -289,7 +289,7 @@ class StepsTemplate:
             self._node.outputs["parameters"] = parameters
         if artifacts:
             self._node.outputs["artifacts"] = artifacts
-        self._run.export(self._filled, self._node.outputs)
+        self._run.export(self._filled.body, self._node.outputs)
         self._finish(Phase.SUCCEEDED, None)
 
     def _halt(self, why: str) -> None:

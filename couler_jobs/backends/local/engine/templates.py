@@ -23,7 +23,11 @@ KINDS = ("container", "script", "steps", "dag", "suspend")
 ABSENT = "__argo__internal__absent-optional"
 """An argument that is the output of a skipped step: it counts as not supplied."""
 
+LOCATIONS = frozenset(("raw", "key", "http", "git", "s3", "gcs", "oss", "azure", "hdfs"))
+"""What an artifact can say of where its content is; `key` is one of a run's own."""
+
 _KEYED = frozenset(("env", "parameters", "artifacts", "volumes", "volumeMounts", "tasks"))
+_OWN = ("name", "path", "mode", "recurseMode", "optional")  # what an input says itself
 _SECONDS = {"ns": 1e-9, "us": 1e-6, "µs": 1e-6, "ms": 1e-3, "s": 1.0, "m": 60.0, "h": 3600.0}
 _DURATION = re.compile(r"(\d+\.?\d*|\.\d+)(ns|us|µs|ms|s|m|h)")
 
@@ -262,13 +266,13 @@ def _artifact(
         if declared.get("optional"):
             return None
         raise TagError(f"inputs.artifacts.{declared['name']} missing location information")
-    kept = {key: declared[key] for key in ("name", "path", "mode") if key in declared}
-    return {**{k: v for k, v in given.items() if k not in ("path", "mode")}, **kept}
+    kept = {key: declared[key] for key in _OWN if key in declared}
+    return {**{k: v for k, v in given.items() if k not in _OWN}, **kept}
 
 
 def located(artifact: Mapping[str, Any]) -> bool:
     """Whether an artifact says where its content is."""
-    return "raw" in artifact or "key" in artifact
+    return not LOCATIONS.isdisjoint(artifact)
 
 
 def _input_values(inputs: Mapping[str, Any], parameters: Mapping[str, str]) -> dict[str, str]:

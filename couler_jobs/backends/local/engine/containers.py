@@ -1,0 +1,190 @@
+"""The processes that a container or script template asks for, as `Launch` values."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Mapping
+from typing import Any, Literal
+
+from couler_jobs.backends.local.engine.tags import TagError
+from couler_jobs.backends.local.engine.templates import Filled, value_text
+from couler_jobs.backends.local.values import (
+    Container,
+    InputFile,
+    Launch,
+    OutputFile,
+    Reference,
+    Value,
+)
+
+_REFERENCE = re.compile(r"\$\$|\$\(([^)]*)\)")
+REMOTE = ("http", "git")
+REPOSITORIES = ("s3", "gcs", "oss", "azure", "hdfs")
+"""The artifact locations that may name nothing but a key, of the default repository."""
+
+_REPOSITORY = "repository"
+_KEYS = {"azure": "blob", "hdfs": "path"}
+
+
+def launch_of(node: str, filled: Filled, *, wants_result: bool) -> Launch:
+    """The process that a filled-in container or script template asks for."""
+    body = filled.body
+    container = body.get("container") or body.get("script") or {}
+    env = environment(container.get("env") or ())
+    return Launch(
+        node=node,
+        template=filled.template.name,
+        command=_words(container.get("command"), env),
+        args=_words(container.get("args"), env),
+        source=body["script"].get("source") or None if "script" in body else None,
+        env=env,
+        env_from=_env_from(container),
+        working_dir=container.get("workingDir") or None,
+        init=tuple(map(_container, body.get("initContainers") or ())),
+        sidecars=tuple(map(_container, body.get("sidecars") or ())),
+        inputs=tuple(_input(artifact) for artifact in filled.artifacts.values()),
+        output_parameters=_output_parameters(body),
+        output_artifacts=_output_artifacts(body),
+        wants_result=wants_result,
+    )
+
+
+def _container(container: Mapping[str, Any]) -> Container:
+    env = environment(container.get("env") or ())
+    words = [*(container.get("command") or ()), *(container.get("args") or ())]
+    return Container(
+        name=str(container.get("name", "")),
+        command=_words(words, env),
+        env=env,
+        env_from=_env_from(container),
+        working_dir=container.get("workingDir") or None,
+    )
+
+
+# --- variables
+
+
+def environment(declared: Iterable[Mapping[str, Any]]) -> dict[str, Value]:
+    """Environment variables in their order; `$(NAME)` takes one that stands before."""
+    env: dict[str, Value] = {}
+    for variable in declared:
+        source = variable.get("valueFrom")
+        if source:
+            env[variable["name"]] = (_selected(source),)
+        else:
+            env[variable["name"]] = with_references(value_text(variable.get("value", "")), env)
+    return env
+
+
+def _selected(source: Mapping[str, Any]) -> Reference:
+    kind: Literal["secret", "config map"] = "secret" if "secretKeyRef" in source else "config map"
+    selector = source.get("secretKeyRef") or source.get("configMapKeyRef") or {}
+    return Reference(
+        kind=kind,
+        name=str(selector.get("name", "")),
+        key=str(selector.get("key", "")),
+        optional=bool(selector.get("optional")),
+    )
+
+
+def _env_from(container: Mapping[str, Any]) -> tuple[Reference, ...]:
+    found = []
+    for source in container.get("envFrom") or ():
+        kind: Literal["secret", "config map"] = "secret" if "secretRef" in source else "config map"
+        given = source.get("secretRef") or source.get("configMapRef") or {}
+        found.append(
+            Reference(
+                kind=kind,
+                name=str(given.get("name", "")),
+                optional=bool(given.get("optional")),
+                prefix=str(source.get("prefix") or ""),
+            )
+        )
+    return tuple(found)
+
+
+def with_references(text: str, env: Mapping[str, Value]) -> Value:
+    """Replace `$(NAME)` as Kubernetes does: `$$` is one `$`, an unknown name stays as written."""
+    if "$" not in text:
+        return text
+    pieces: list[str | Reference] = []
+    at = 0
+    for match in _REFERENCE.finditer(text):
+        known = "$" if match[0] == "$$" else env.get(match[1], match[0])
+        pieces += [text[at : match.start()], *([known] if isinstance(known, str) else known)]
+        at = match.end()
+    pieces.append(text[at:])
+    if any(isinstance(piece, Reference) for piece in pieces):
+        return tuple(piece for piece in pieces if piece)
+    return "".join(str(piece) for piece in pieces)
+
+
+def _words(words: Any, env: Mapping[str, Value]) -> tuple[str, ...]:
+    return tuple(_word(value_text(word), env) for word in words or ())
+
+
+def _word(text: str, env: Mapping[str, Value]) -> str:
+    """One word of a command line, which everybody on this machine can see."""
+    value = with_references(text, env)
+    if isinstance(value, str):
+        return value
+    kinds = {piece.kind for piece in value if isinstance(piece, Reference)}
+    raise TagError(
+        f"The command takes a value from a {' and a '.join(sorted(kinds))} ({text}), which would "
+        "show in this machine's list of processes: let the step read its environment instead."
+    )
+
+
+# --- files
+
+
+def _input(artifact: Mapping[str, Any]) -> InputFile:
+    raw = artifact.get("raw")
+    return InputFile(
+        name=artifact["name"],
+        path=artifact.get("path", ""),
+        text=raw.get("data", "") if isinstance(raw, Mapping) else None,
+        source=artifact.get("key") or repository_key(artifact) or None,
+        remote=_remote(artifact),
+        optional=bool(artifact.get("optional")),
+        mode=artifact.get("mode"),
+        recursive=bool(artifact.get("recurseMode")),
+    )
+
+
+def _remote(artifact: Mapping[str, Any]) -> Mapping[str, Any] | None:
+    kind = next((kind for kind in REMOTE if kind in artifact), None)
+    return None if kind is None else {kind: artifact[kind]}
+
+
+def repository_key(artifact: Mapping[str, Any]) -> str:
+    """The key of a run's own artifact folder that stands for one of the default repository."""
+    for kind in REPOSITORIES:
+        key = (artifact.get(kind) or {}).get(_KEYS.get(kind, "key"))
+        if key:
+            return f"{_REPOSITORY}/{str(key).strip('/')}"
+    return ""
+
+
+def _output_parameters(body: Mapping[str, Any]) -> tuple[OutputFile, ...]:
+    files = []
+    for parameter in (body.get("outputs") or {}).get("parameters") or ():
+        source = parameter.get("valueFrom") or {}
+        default = source.get("default")
+        if source.get("path"):
+            text = None if default is None else value_text(default)
+            files.append(OutputFile(name=parameter["name"], path=source["path"], default=text))
+    return tuple(files)
+
+
+def _output_artifacts(body: Mapping[str, Any]) -> tuple[OutputFile, ...]:
+    return tuple(
+        OutputFile(
+            name=a["name"],
+            path=a["path"],
+            optional=bool(a.get("optional")),
+            key=repository_key(a),
+        )
+        for a in (body.get("outputs") or {}).get("artifacts") or ()
+        if a.get("path")
+    )
