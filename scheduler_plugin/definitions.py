@@ -7,6 +7,7 @@ behind.
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import logging
 import shutil
@@ -36,6 +37,7 @@ from scheduler_plugin.definition_records import (
     DefinitionsPage,
     DefinitionsQuery,
 )
+from scheduler_plugin.drift import drift
 from scheduler_plugin.errors import JobRefused, StagingFailed
 from scheduler_plugin.jobs import Jobs, passed_on
 from scheduler_plugin.orders import JobRequest, Order, check, check_snapshot
@@ -167,8 +169,8 @@ class Definitions:
     def reconcile(self) -> int:
         """Show each definition as it really ticks, by one listing; how many that were not.
 
-        One that somebody suspended or deleted in Argo's own UI is paused, and is not resumed. The
-        listing also sees to it that this machine's daemon runs.
+        One that somebody suspended, edited or deleted in Argo's own UI is shown so, and is left
+        so. The listing also sees to it that this machine's daemon runs.
         """
         known = self.records.scheduled()
         if not known:
@@ -178,20 +180,28 @@ class Definitions:
         except (BackendError, ConfigError) as error:
             log.info("Which definitions tick is not known now: %s", error)
             return 0
-        return sum(self._show(one) for one in known if self._shown_wrong(one, crons))
+        return sum(self._show(one, crons) for one in known)
 
-    def _show(self, seen: Definition) -> bool:
-        with self._changing(seen.job_definition_id):
+    def _show(self, seen: Definition, crons: Mapping[str, CronInfo]) -> bool:
+        definition_id = seen.job_definition_id
+        cron = crons.get(labels.cron_name(definition_id))
+        changes = drift(seen, cron)
+        if not changes or (cron is None and self._elsewhere(definition_id)):
+            return False
+        with self._changing(definition_id):
             unchanged = seen in self.records.scheduled()  # an edit knows better than a listing
             if unchanged:
-                self.records.change(seen.job_definition_id, {"active": not seen.active})
+                log.warning("Definition %s was changed elsewhere: %s.", definition_id, changes)
+                self._tell_ticks(definition_id, changes)
+                self.records.change(definition_id, changes)
         return unchanged
 
-    def _shown_wrong(self, definition: Definition, crons: Mapping[str, CronInfo]) -> bool:
-        cron = crons.get(labels.cron_name(definition.job_definition_id))
-        if cron is None:
-            return definition.active and not self._elsewhere(definition.job_definition_id)
-        return definition.active is cron.suspended
+    def _tell_ticks(self, definition_id: str, changes: Mapping[str, Any]) -> None:
+        folder = self.folder(definition_id)
+        if "timezone" in changes:
+            with contextlib.suppress(StagingFailed):  # its files are lost: nothing ticks
+                tick = replace(read_tick(folder.tick), timezone=changes["timezone"])
+                self._write_tick(tick, folder)
 
     def folder(self, definition_id: str) -> DefinitionFolder:
         """Where a definition's files lie."""

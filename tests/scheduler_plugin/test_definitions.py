@@ -923,6 +923,29 @@ def test_one_that_was_suspended_or_deleted_elsewhere_is_shown_as_paused(
     assert definitions.reconcile() == 0
 
 
+def test_one_that_was_edited_elsewhere_is_shown_as_it_ticks_and_left_so(
+    definitions: Definitions, definition_id: str, backend: StandIn
+) -> None:
+    spec = backend.crons[f"def-{definition_id}"]["spec"]
+    spec |= {"schedules": ["5 5 * * *"], "timezone": "Asia/Tokyo"}
+
+    assert definitions.reconcile() == 1
+    shown = definitions.get(definition_id)
+    assert (shown.schedule, shown.timezone, shown.active) == ("5 5 * * *", "Asia/Tokyo", True)
+    assert tick_of(definitions, definition_id).timezone == "Asia/Tokyo"
+    assert cron(backend, definition_id)["spec"]["schedules"] == ["5 5 * * *"]
+    assert definitions.reconcile() == 0
+
+
+def test_one_that_was_given_several_lines_elsewhere_keeps_its_own_in_the_record(
+    definitions: Definitions, definition_id: str, backend: StandIn
+) -> None:
+    backend.crons[f"def-{definition_id}"]["spec"]["schedules"] = ["5 5 * * *", "6 6 * * *"]
+
+    assert definitions.reconcile() == 0
+    assert definitions.get(definition_id).schedule == "0 2 * * *"
+
+
 def test_without_schedules_no_backend_is_asked(definitions: Definitions, backend: StandIn) -> None:
     backend.error = AWAY
 
