@@ -62,10 +62,17 @@ def _manifest(workflow: Model, target: str) -> dict[str, Any]:
     from couler_jobs.compiler.cron import CronOptions, cron_manifest
 
     found = manifest(workflow, target)
-    if workflow.schedule is None:
-        return found
-    options = CronOptions(timezone=workflow.schedule.timezone)
-    return cron_manifest(found, workflow.schedule.lines, target=target, options=options)
+    if (when := workflow.schedule) is not None:
+        options = CronOptions(
+            timezone=when.timezone,
+            concurrency=when.concurrency,
+            starting_deadline=when.starting_deadline,
+            suspend=when.suspend,
+            keep_succeeded=when.keep_succeeded,
+            keep_failed=when.keep_failed,
+        )
+        found = cron_manifest(found, when.lines, target=target, options=options)
+    return found if workflow.finish is None else workflow.finish(found)
 
 
 def _with_parameters(found: dict[str, Any], values: Mapping[str, Any]) -> dict[str, Any]:

@@ -121,6 +121,7 @@ SETTINGS: Mapping[str, tuple[str, Callable[[Any], Any]]] = {
     "insecure_skip_verify": ("ARGO_INSECURE_SKIP_VERIFY", _flag),
     "http1": ("ARGO_HTTP1", _flag),
     "kubeconfig": ("KUBECONFIG", _text),
+    "context": ("COULER_JOBS_CONTEXT", _text),
 }
 """Each setting's environment variable, and what turns its text into the field's value."""
 
@@ -157,6 +158,8 @@ class Settings:
     """Accepted for the `argo` command line's sake: our client speaks HTTP/1.1 always."""
     kubeconfig: str = ""
     """The kubeconfig file, or several as kubectl reads them. It alone sends nothing anywhere."""
+    context: str = ""
+    """The kubeconfig's context; "" is its current one."""
     origins: Mapping[str, str] = field(default_factory=dict, repr=False, compare=False)
 
     @classmethod

@@ -68,7 +68,7 @@ def _on_schedule(
 
 
 def _renamed(manifest: Manifest, name: str | None) -> Manifest:
-    from couler_jobs.dsl.containers import DEFAULT_NAME
+    from couler_jobs.dsl.couler.recording import DEFAULT_NAME
 
     if name is None:
         metadata = manifest.get("metadata") or {}

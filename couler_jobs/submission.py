@@ -5,7 +5,7 @@ The module is not called `submit`, because `couler_jobs.submit` is the function.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from couler_jobs.backends.base import Backend
@@ -16,7 +16,9 @@ from couler_jobs.inputs import read
 from couler_jobs.manifests import Manifest
 from couler_jobs.runs.run import Run
 from couler_jobs.runs.schedule import Schedule
+from couler_jobs.spec import model
 from couler_jobs.spec.finding import Finding
+from couler_jobs.spec.secret import Secret
 
 
 def submit(
@@ -50,11 +52,30 @@ def submit(
     target = target_of(place)
     values = {**(parameters or {}), **more_parameters}
     manifest = prepare(what, target=target, name=name, parameters=values)
+    sent = deliver(manifest, place, target, wait=wait, secrets=secrets_of(what))
+    return sent.wait(timeout) if wait else sent
+
+
+def deliver(
+    manifest: Manifest,
+    place: Backend,
+    target: str,
+    *,
+    wait: bool = False,
+    secrets: Sequence[Secret] = (),
+) -> Any:
+    """Check a manifest, make the secrets that it needs, and start it, or apply its schedule."""
+    check(manifest, target)
+    for secret in secrets:
+        place.make_secret(secret)
     if has_schedule(manifest):
         return apply(manifest, place, target, wait=wait)
-    check(manifest, target)
-    run = send(manifest, place)
-    return run.wait(timeout) if wait else run
+    return send(manifest, place)
+
+
+def secrets_of(what: object) -> tuple[Secret, ...]:
+    """What has to be in the cluster before it runs, and is no part of its manifest."""
+    return what.secrets if isinstance(what, model.Workflow) else ()
 
 
 def taken(what: object) -> object:

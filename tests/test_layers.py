@@ -16,7 +16,7 @@ PACKAGE = ROOT / "couler_jobs"
 LAYERS = [
     {"demo", "cli", "__main__"},
     {"scheduler_plugin"},
-    {"argo"},
+    {"argo", "couler_programs", "steps", "submitters"},
     {"submission", "scheduling", "inputs", "notebooks"},
     {"build", "manifests"},
     {"runs", "dsl", "compiler"},

@@ -25,7 +25,7 @@ def test_an_unknown_name_is_an_attribute_error() -> None:
 
 @pytest.mark.parametrize("name", couler_jobs.argo.__all__)
 def test_every_name_of_couler_exists(name: str) -> None:
-    assert callable(getattr(couler_jobs.argo, name))
+    assert getattr(couler_jobs.argo, name) is not None
 
 
 def test_importing_the_package_imports_nothing_heavy() -> None:

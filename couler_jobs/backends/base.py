@@ -10,6 +10,8 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Iterator, Mapping
 
+from couler_jobs.errors import Rejected
+from couler_jobs.spec.secret import Secret
 from couler_jobs.spec.status import CronInfo, LogLine, Manifest, RunInfo
 
 
@@ -25,6 +27,18 @@ class Backend(ABC):
     @abstractmethod
     def lint(self, manifest: Manifest) -> None:
         """Raise `Rejected` with the backend's own sentence if it would refuse the manifest."""
+
+    def make_secret(self, secret: Secret) -> None:
+        """See to it that a Secret is there as it is described.
+
+        `Rejected`, with what to do instead, where the backend cannot do that, or may not.
+        """
+        raise Rejected(
+            f"The backend {self.name} makes no Secrets. Make {secret.name} once with `kubectl "
+            f"create secret generic {secret.name} --from-literal=...` for the keys "
+            f"{', '.join(key for key, _ in secret.data)}, and name it in the program by "
+            "obtain_secret(keys, name=...)."
+        )
 
     # --- workflows
 

@@ -6,8 +6,11 @@ are texts in which references stand where a value comes from elsewhere. Names ar
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Literal
+from typing import Any, Literal
+
+from couler_jobs.spec.secret import Secret
 
 # --- where a value comes from
 
@@ -293,6 +296,11 @@ class Schedule:
 
     lines: tuple[str, ...]
     timezone: str = ""
+    concurrency: Literal["Allow", "Forbid", "Replace"] | None = None
+    starting_deadline: int | None = None  #: seconds
+    suspend: bool | None = None
+    keep_succeeded: int | None = None
+    keep_failed: int | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -315,3 +323,5 @@ class Workflow:
     annotations: tuple[tuple[str, str], ...] = ()
     schedule: Schedule | None = None
     extra: str = "{}"  #: further fields of the spec, a JSON object
+    secrets: tuple[Secret, ...] = ()
+    finish: Callable[[dict[str, Any]], dict[str, Any]] | None = None  #: a last change, by the site

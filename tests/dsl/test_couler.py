@@ -266,7 +266,7 @@ def test_all_settings_of_a_container() -> None:
         "outputs": {
             "parameters": [
                 {"name": "o-txt", "valueFrom": {"path": "/tmp/o.txt"}},
-                {"name": "o-txt-2", "valueFrom": {"path": "/o.txt"}, "globalName": "o-txt"},
+                {"name": "o-txt-2", "valueFrom": {"path": "/o.txt"}, "globalName": "o-txt-2"},
             ]
         },
         "retryStrategy": {"limit": "2", "retryPolicy": "Always"},
@@ -320,7 +320,7 @@ def test_a_container_step_can_stand_in_a_workflow() -> None:
         (lambda: couler.map(job, [1], [1, 2]), "lists of one length"),
         (lambda: couler.map(job, [job("a")]), "cannot be outputs of steps"),
         (lambda: couler.equal(1, 2), "one of the two must be a step's output"),
-        (lambda: job("a", env={"A": job("b")}), "The variable A is a step's output"),
+        (lambda: job("a", env={"A": [1]}), "The variable A is .1.: give it a text"),
         (
             lambda: couler.run_container("a", args=[couler.equal(job("a"), "x")]),
             "A condition cannot",

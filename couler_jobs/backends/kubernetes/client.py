@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from couler_jobs.backends import submissions
 from couler_jobs.backends.argo_server import api
 from couler_jobs.backends.base import Backend
-from couler_jobs.backends.kubernetes import derived, nodes, streams
+from couler_jobs.backends.kubernetes import derived, nodes, secrets, streams
 from couler_jobs.backends.kubernetes.checks import check_cron, check_workflow
 from couler_jobs.backends.kubernetes.objects import Object, Objects, Resource, meta
 from couler_jobs.errors import (
@@ -24,6 +24,7 @@ from couler_jobs.errors import (
 )
 from couler_jobs.once import once
 from couler_jobs.spec.parse import cron_info, run_info
+from couler_jobs.spec.secret import Secret
 from couler_jobs.spec.status import CronInfo, LogLine, Manifest, RunInfo
 
 if TYPE_CHECKING:
@@ -104,6 +105,10 @@ class KubernetesBackend(Backend):
     def dry_run(self, manifest: Manifest) -> RunInfo:
         """Have the cluster check a Workflow as if it were created; nothing is stored."""
         return run_info(self._objects.create(Resource.WORKFLOW, self._here(manifest), dry=True))
+
+    def make_secret(self, secret: Secret) -> None:
+        """Create a Secret, or change one that was made so; `Rejected` for somebody else's."""
+        secrets.make(self._objects, secret)
 
     # --- workflows
 

@@ -56,7 +56,7 @@ class HttpObjects:
 
         Raises ConfigError if neither is there, or a kubeconfig cannot be read.
         """
-        client, its_own = _connected(settings.kubeconfig)
+        client, its_own = _connected(settings.kubeconfig, settings.context)
         return cls(client, settings.namespace or its_own or "default")
 
     def __repr__(self) -> str:
@@ -69,6 +69,9 @@ class HttpObjects:
     def get(self, resource: Resource, name: str) -> Object:
         """One object as it is now."""
         what = f"get {resource.words} {name}"
+        if resource is Resource.SECRET:
+            read = self._core.read_namespaced_secret
+            return _json(what, read, name=name, namespace=self.namespace)
         return _json(what, self._argo.get_namespaced_custom_object, name=name, **self._at(resource))
 
     def page(self, resource: Resource, labels: Mapping[str, str], token: str = "") -> Object:
@@ -88,6 +91,9 @@ class HttpObjects:
         api.encode(manifest, what)
         create = self._argo.create_namespaced_custom_object
         asked = {"field_validation": "Strict", **({"dry_run": "All"} if dry else {})}
+        if resource is Resource.SECRET:
+            make = self._core.create_namespaced_secret
+            return _json(what, make, body=manifest, namespace=self.namespace, **asked)
         return _json(what, create, body=manifest, **self._at(resource), **asked)
 
     def replace(self, resource: Resource, manifest: Object) -> Object:
@@ -97,6 +103,9 @@ class HttpObjects:
         api.encode(manifest, what)
         replace = self._argo.replace_namespaced_custom_object
         asked = {"name": name, "field_validation": "Strict"}
+        if resource is Resource.SECRET:
+            change = self._core.replace_namespaced_secret
+            return _json(what, change, body=manifest, namespace=self.namespace, **asked)
         return _json(what, replace, body=manifest, **self._at(resource), **asked)
 
     def patch(self, resource: Resource, name: str, change: Object) -> Object:
@@ -145,7 +154,7 @@ class HttpObjects:
         return {**_ARGO, "namespace": self.namespace, "plural": resource.plural}
 
 
-def _connected(kubeconfig: str) -> tuple[Any, str]:
+def _connected(kubeconfig: str, named: str = "") -> tuple[Any, str]:
     """A client, and the namespace that its origin names ("" if none)."""
     from kubernetes import client, config
 
@@ -154,7 +163,8 @@ def _connected(kubeconfig: str) -> tuple[Any, str]:
         if not kubeconfig and not USER_CONFIG.expanduser().is_file():
             namespace = _load_pod(settings)
         else:
-            namespace = _load_kubeconfig(settings, kubeconfig or str(USER_CONFIG.expanduser()))
+            path = kubeconfig or str(USER_CONFIG.expanduser())
+            namespace = _load_kubeconfig(settings, path, named)
     except config.ConfigException as error:
         raise ConfigError(
             f"There is no way to the Kubernetes API: {error} Set KUBECONFIG to a kubeconfig that "
@@ -173,14 +183,17 @@ def _load_pod(settings: Any) -> str:
     return ""
 
 
-def _load_kubeconfig(settings: Any, path: str) -> str:
-    """Load it; the namespace of its current context."""
+def _load_kubeconfig(settings: Any, path: str, named: str) -> str:
+    """Load it; the namespace of the named context, else of its current one."""
     import yaml
     from kubernetes import config
 
     try:
-        config.load_kube_config(path, client_configuration=settings, persist_config=False)
-        _, context = config.list_kube_config_contexts(path)
+        config.load_kube_config(
+            path, context=named or None, client_configuration=settings, persist_config=False
+        )
+        listed, context = config.list_kube_config_contexts(path)
+        context = next((one for one in listed if one["name"] == named), context)
     except (OSError, yaml.YAMLError, TypeError, ValueError, AttributeError):
         # what the library says here may quote the file
         raise ConfigError(

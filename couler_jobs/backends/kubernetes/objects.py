@@ -26,6 +26,7 @@ class Resource(enum.Enum):
     WORKFLOW = ("workflows", "workflow")
     CRON = ("cronworkflows", "cron workflow")
     POD = ("pods", "pod")
+    SECRET = ("secrets", "secret")
 
     def __init__(self, plural: str, words: str) -> None:
         self.plural, self.words = plural, words

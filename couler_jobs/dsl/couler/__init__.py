@@ -1,0 +1,1 @@
+"""Couler's names, a file a subject. `couler_jobs.argo` publishes them."""
