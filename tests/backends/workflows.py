@@ -63,7 +63,7 @@ def parameter(name: str, path: str, **value_from: Any) -> dict[str, Any]:
 
 
 def wait_until(
-    backend: Backend, name: str, so: Callable[[RunInfo], bool], seconds: float = 40
+    backend: Backend, name: str, so: Callable[[RunInfo], bool], seconds: float = 120
 ) -> RunInfo:
     """The run as soon as it is `so`."""
     deadline = time.monotonic() + seconds
@@ -74,7 +74,7 @@ def wait_until(
     return info
 
 
-def finish(backend: Backend, name: str, seconds: float = 40) -> RunInfo:
+def finish(backend: Backend, name: str, seconds: float = 120) -> RunInfo:
     """The run when it has ended."""
     return wait_until(backend, name, lambda info: info.ended, seconds)
 

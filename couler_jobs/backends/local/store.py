@@ -234,7 +234,8 @@ class Store:
         kept = list(nodes)
 
         def work(connection: sa.Connection) -> None:
-            connection.execute(sa.delete(_nodes).where(_nodes.c.uid == uid))
+            for table in (_nodes, _requests):  # a stop that came too late is not for this one
+                connection.execute(sa.delete(table).where(table.c.uid == uid))
             _put_nodes(connection, uid, kept)
             self._change(
                 connection,

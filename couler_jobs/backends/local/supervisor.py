@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from couler_jobs.backends.local.home import Home, RunFolder
     from couler_jobs.backends.local.steps import Steps
     from couler_jobs.backends.local.store import Store, StoredRun
-    from couler_jobs.backends.local.values import Decision, Event
+    from couler_jobs.backends.local.values import Decision, Event, Request
     from couler_jobs.spec.status import NodeInfo
 
 _LOOK_EVERY = 2.0  # seconds between two looks whether the run is still there
@@ -169,17 +169,16 @@ def supervise(home: Home, store: Store, run: StoredRun, steps: Steps, make: Make
         namespace=run.namespace,
         created_at=run.created_at,
         nodes=nodes,
+        suspended=run.suspended,
     )
     with _wake_up(folder) as wake:
         steps.listen(wake)
-        # before it is told anything, an engine finds out what it waits for
-        going = _round(engine, answers, steps, [], [])
+        # before it is told anything else, an engine finds out what it waits for, if it may begin
+        asked = [] if nodes else [one for one in store.requests(run.uid) if one[1].holds_or_frees]
+        going = _round(engine, answers, steps, [], asked)
         while going:
-            asked = store.requests(run.uid)
-            events += [request for _, request in asked]
             events += answers.events()
-            numbers = [number for number, _ in asked]
-            going = _round(engine, answers, steps, events, numbers)
+            going = _round(engine, answers, steps, events, store.requests(run.uid))
             if going and going.lookups:
                 events = []  # they are answered at once
             elif going:
@@ -237,18 +236,18 @@ def _round(
     answers: Answers,
     steps: Steps,
     events: Sequence[Event],
-    handled: list[int],
+    asked: Sequence[tuple[int, Request]],
 ) -> Decision | None:
     """One decision, stored and then carried out; None once the run has ended."""
     now = time.time()
-    decision = engine.advance(now, events)
+    decision = engine.advance(now, [*events, *(request for _, request in asked)])
     if decision.ended:
         steps.end_all()
-    answers.commit(decision, now, handled)
+    answers.commit(decision, now, [number for number, _ in asked])
     if decision.ended:
         return None
-    steps.kill(decision.kill)
     steps.launch(decision.launch)
+    steps.kill(decision.kill)  # also of those: none has been started yet
     return decision
 
 
@@ -269,8 +268,6 @@ def _where_it_stood(
     if run.shutdown in ("Stop", "Terminate"):
         action: Any = run.shutdown.lower()
         events.append(Request(action=action, at=now))
-    elif run.suspended:
-        events.append(Request(action="suspend", at=now))
     lost: set[str] = set()
     for node in store.nodes(run.uid):
         if node.type != "Pod" or node.phase.ended:

@@ -114,6 +114,11 @@ class Request:
     node: str | None = None  #: resume only: one suspend node's name
     parameters: Mapping[str, str] = field(default_factory=dict)  #: resume only: supplied outputs
 
+    @property
+    def holds_or_frees(self) -> bool:
+        """Whether it decides if the whole run may go on."""
+        return self.action in ("suspend", "resume") and self.node is None
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Lookup:

@@ -32,7 +32,7 @@ def pid_in(path: Path, seconds: float = 60) -> int:
     return int(path.read_text(encoding="utf-8"))
 
 
-def soon(so: Callable[[], bool], seconds: float = 10) -> bool:
+def soon(so: Callable[[], bool], seconds: float = 60) -> bool:
     """Whether it becomes so."""
     deadline = time.monotonic() + seconds
     while not so():

@@ -638,6 +638,54 @@ def test_a_run_goes_on_from_its_stored_nodes_at_any_point() -> None:
         assert len(first.launched) + len(second.launched) == len(whole.launched)
 
 
+PAUSED = dag(step("p", "pause"), step("a"), step("b", depends="a && p"))
+
+
+def held() -> Drive:
+    """A run that was suspended while a step ran and another waited, driven from what was stored."""
+    pause = {"name": "pause", "suspend": {}}
+    first = Drive(workflow(PAUSED, pause))
+    first.ask("suspend")
+    second = Drive(workflow(PAUSED, pause), nodes=list(first.nodes.values()), suspended=True)
+    second.running = first.running
+    return second
+
+
+def test_a_suspended_run_that_goes_on_starts_nothing_until_it_is_resumed() -> None:
+    drive = held()
+    drive.end(".a")
+    assert drive.started() == []
+    drive.ask("resume")
+    drive.all()
+    assert drive.started() == [".b"]
+    assert drive.decision.phase is Phase.SUCCEEDED
+
+
+@pytest.mark.parametrize("action", ["stop", "terminate"])
+def test_a_suspended_run_that_goes_on_can_be_ended(action: str) -> None:
+    drive = held()
+    drive.ask(action)
+    assert drive.killed == [RUN + ".a"]
+    drive.end(".a", 143)
+    assert drive.decision.phase is Phase.FAILED
+    assert drive.started() == []
+
+
+@pytest.mark.parametrize("main", [dag(step("a")), steps([step("a")]), script("main")])
+def test_a_run_that_is_ended_before_it_began_has_failed(main: dict[str, Any]) -> None:
+    drive = Drive(workflow({**main, "name": "main"}, suspend=True))
+    drive.ask("stop")
+    assert drive.decision.phase is Phase.FAILED
+    assert drive.started() == []
+
+
+def test_a_resume_from_before_the_beginning_resumes_no_later_pause() -> None:
+    pause = {"name": "pause", "suspend": {}}
+    drive = Drive(workflow(steps([step("p", "pause")]), pause, suspend=True))
+    drive.ask("resume")
+    assert drive.phase("[0].p") is Phase.RUNNING
+
+
 @pytest.mark.parametrize(
     ("failing", "again"),
     [

@@ -177,6 +177,14 @@ def test_ending_a_run_ends_its_nodes_and_a_final_state_stays(store: Store) -> No
     ]
 
 
+def test_a_stop_that_came_too_late_is_not_for_the_retry(store: Store) -> None:
+    store.add(run("a"))
+    store.ask("uid-a", Request(action="stop", at=1.0), shutdown="Stop")
+    store.end("uid-a", Phase.FAILED, "", 2.0)
+    store.restart("uid-a", [], 3.0)
+    assert store.requests("uid-a") == []
+
+
 def test_a_deleted_run_leaves_nothing(store: Store, path: Path) -> None:
     store.add(run("a", labels={"x": "y"}))
     store.commit("uid-a", Decision(changed=(node("x"),)), 1.0)

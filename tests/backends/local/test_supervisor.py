@@ -231,17 +231,44 @@ def test_a_run_that_is_ended_before_its_start_starts_no_step(
     assert not mark.exists()
 
 
-def test_a_run_that_is_suspended_before_its_start_waits(
+def test_a_run_that_is_suspended_before_its_start_starts_no_step(
     local: LocalBackend, store: Store, tmp_path: Path
 ) -> None:
     mark = unsupervised(store, tmp_path)
     store.ask("early", Request(action="suspend", at=time.time()), suspended=True)
     local.get("early")
-    assert soon(lambda: not store.requests("early"), 60)
-    assert not mark.exists()
+    assert soon(lambda: not store.requests("early"))
+    assert not store.nodes("early")
     local.resume("early")
     assert finish(local, "early").phase is Phase.SUCCEEDED
     assert mark.exists()
+
+
+def test_a_run_that_was_resumed_stays_so_when_its_supervisor_is_killed(
+    local: LocalBackend, store: Store
+) -> None:
+    local.submit(workflow(pause("p"), sh("a", "true", "p"), name="going", suspend=True))
+    local.resume("going")
+    wait_until(local, "going", lambda info: phase_of(info, "p") == "Running")
+    before = supervised(store, "going").supervisor
+    kill(before)
+    assert soon(lambda: store.find("going").supervisor != before)
+    local.resume("going")
+    assert finish(local, "going").phase is Phase.SUCCEEDED
+
+
+def test_a_step_that_is_lost_while_its_run_is_suspended_is_told_once_it_goes_on(
+    local: LocalBackend, store: Store
+) -> None:
+    local.submit(workflow(sh("a", "sleep 600"), name="lost"))
+    wait_until(local, "lost", lambda info: phase_of(info, "a") == "Running")
+    local.suspend("lost")
+    assert soon(lambda: not store.requests(store.find("lost").uid))
+    before = store.find("lost").supervisor
+    kill(before)
+    assert soon(lambda: store.find("lost").supervisor != before)
+    local.resume("lost")
+    assert phase_of(finish(local, "lost"), "a") == "Error"
 
 
 # --- steps

@@ -70,6 +70,8 @@ class DagTemplate:
         for name in self._plan.tasks:
             if self._unmet.get(name) == 0:
                 run.later(lambda name=name: self._ready(name))  # type: ignore[misc]
+        if not self._may_start():
+            run.later(self.stopped)
 
     # --- one task
 

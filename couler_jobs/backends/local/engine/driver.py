@@ -36,8 +36,9 @@ class Engine:
 
     `created_at` is in seconds since the epoch. `nodes` are those that an earlier process stored:
     the engine goes on from them, and waits for the processes of Pod nodes that are Running.
-    A stop or suspend that was asked for earlier is handed in again as an event. `Rejected` if Argo
-    would refuse the manifest, or if this machine cannot run it.
+    `suspended` says whether it is so now; without it the manifest does. A stop that was asked for
+    earlier is handed in again as an event. `Rejected` if Argo would refuse the manifest, or if this
+    machine cannot run it.
     """
 
     def __init__(
@@ -50,6 +51,7 @@ class Engine:
         created_at: float,
         nodes: Iterable[NodeInfo] = (),
         parameters: Mapping[str, str] | None = None,
+        suspended: bool | None = None,
     ) -> None:
         full = with_parameters(manifest, parameters)
         refuse_unsupported(full)
@@ -71,7 +73,9 @@ class Engine:
             stored=nodes,
         )
         self._run.arguments = self._spec.get("arguments") or {}
-        self._begun, self._suspended = False, bool(self._spec.get("suspend"))
+        at_first = bool(self._spec.get("suspend"))
+        self._begun, self._suspended = False, at_first if suspended is None else suspended
+        self._goes_on = bool(self._run.nodes.by_name)
         self._phase, self._message = Phase.RUNNING, ""
         self._root: Node | None = None
         self._result = (Phase.RUNNING, "")  #: how the entrypoint ended, before its hooks
@@ -136,7 +140,7 @@ class Engine:
         run = self._run
         match event:
             case Ended():
-                _tell(run.pods.get(event.node), event)
+                run.report(event)
             case Cached():
                 _tell(run.lookups.get(event.node), event)
             case Locked(node=""):
@@ -160,13 +164,21 @@ class Engine:
     def _resume(self, request: Request) -> None:
         if request.node is None:
             self._suspended = False
+            self._find_what_waits()
         for name, resume in list(self._run.suspended.items()):
             if request.node in (None, name):
                 resume(request.parameters)
 
+    def _find_what_waits(self) -> None:
+        """A suspended run that goes on has stored nodes that nobody looks after yet."""
+        if self._goes_on and not self._begun and not self._locks:
+            self._begin()
+            self._run.drain()
+
     def _shut_down(self, strategy: str) -> None:
         if self._phase.ended or self._run.shutdown == "Terminate":
             return
+        self._find_what_waits()
         self._run.shutdown, self._suspended = strategy, False
         if not self._begun:
             if self._waits:  # Argo: it never ran, so there is nothing to clean up after

@@ -36,6 +36,7 @@ class Pod:
             self._start()
             return
         self._watch(node)
+        self._stop(node)
         self._call.seen(node)
 
     def _start(self) -> None:
@@ -65,7 +66,7 @@ class Pod:
         return late and not self._call.on_exit
 
     def _watch(self, node: Node) -> None:
-        self._run.pods[node.name] = lambda ended: self._ended(node, ended)
+        self._run.await_pod(node, lambda ended: self._ended(node, ended))
         self._run.stoppers[node.name] = lambda: self._stop(node)
         limits = [limit for limit in self._deadlines(node) if limit is not None]
         if limits:

@@ -70,6 +70,7 @@ class Run:
         self.launches: list[Launch] = []
         self.kills: list[str] = []
         self.pods: dict[str, Callable[[Ended], None]] = {}
+        self._early: dict[str, Ended] = {}  #: stored pods that ended before they were looked at
         self.stoppers: dict[str, Callable[[], None]] = {}
         self.suspended: dict[str, Callable[[Mapping[str, str]], None]] = {}
         self.outputs: dict[str, str] = {}
@@ -159,6 +160,21 @@ class Run:
             self._waiting.setdefault(key, deque()).append((call, filled))
             return
         self._open(call, filled)
+
+    def await_pod(self, node: Node, ended: Callable[[Ended], None]) -> None:
+        """Have `ended` called when the node's process has ended, soon if it has already."""
+        self.pods[node.name] = ended
+        early = self._early.pop(node.name, None)
+        if early is not None:
+            self.later(lambda: ended(early))
+
+    def report(self, ended: Ended) -> None:
+        """Tell whoever waits for it that a process has ended; a suspended run may not wait yet."""
+        waiting = self.pods.get(ended.node)
+        if waiting is not None:
+            waiting(ended)
+        elif (node := self.nodes.get(ended.node)) is not None and not node.ended:
+            self._early[ended.node] = ended
 
     def fail(self, call: Call, error: Exception) -> None:
         """Report that a call cannot be carried out, as an Error node of its name."""
