@@ -17,6 +17,8 @@ from typing import Any
 from traitlets import Bool, Dict, Enum, Float, Int, List, TraitError, Unicode, validate
 from traitlets.config import Configurable
 
+from scheduler_plugin import compute
+from scheduler_plugin.compute import ComputeType
 from scheduler_plugin.errors import JobRefused
 from scheduler_plugin.retention import KEEP_ALL, Retention
 from scheduler_plugin.runtime_parameters import KEYS, check_limits
@@ -154,6 +156,21 @@ class Options(Configurable):  # type: ignore[misc]  # traitlets is not checked h
         help="For how many days any ended job is kept, whatever definitions say. None: for ever.",
     )
 
+    compute_types = List(
+        Dict(),
+        config=True,
+        help="What a job's notebook may be given: name, and any of cpu, memory, gpu, gpu_resource, "
+        "node_selector, tolerations and image, in Kubernetes' words. The first is the default.",
+    )
+
+    @validate("compute_types")  # type: ignore[untyped-decorator]
+    def _checked_types(self, proposal: Mapping[str, Any]) -> Any:
+        try:
+            compute.read(proposal["value"])
+        except JobRefused as error:
+            raise TraitError(f"compute_types: {error}") from None
+        return proposal["value"]
+
     @validate("upper_limits")  # type: ignore[untyped-decorator]
     def _checked_limits(self, proposal: Mapping[str, Any]) -> dict[str, int]:
         try:
@@ -184,6 +201,7 @@ class Settings:
     limits: Limits = DEFAULTS
     defaults: Mapping[str, Any] = field(default_factory=dict)  #: see `runtime_parameters.check`
     upper_limits: Mapping[str, int] = field(default_factory=dict)
+    compute_types: tuple[ComputeType, ...] = ()
     keep: Retention = KEEP_ALL  #: of all jobs; a definition's are in its options
 
 

@@ -29,7 +29,7 @@ from couler_jobs.errors import (
 )
 from couler_jobs.spec.status import CronInfo
 from couler_jobs.submission import target_of
-from scheduler_plugin import labels, output_names, runtime_parameters, schedules, staging
+from scheduler_plugin import labels, output_names, runtime_parameters, schedules, secrets, staging
 from scheduler_plugin.definition_records import (
     COLUMNS,
     Definition,
@@ -40,9 +40,10 @@ from scheduler_plugin.definition_records import (
 from scheduler_plugin.drift import drift
 from scheduler_plugin.errors import JobRefused, StagingFailed
 from scheduler_plugin.jobs import Jobs, passed_on
+from scheduler_plugin.needs import Needs, needs
 from scheduler_plugin.orders import JobRequest, Order, check, check_snapshot
+from scheduler_plugin.parameters import typed
 from scheduler_plugin.pipelines import UID, TickPlan
-from scheduler_plugin.policies import Retries
 from scheduler_plugin.records import milliseconds
 from scheduler_plugin.staging import JobFolder
 from scheduler_plugin.ticks import DefinitionFolder, Tick, read_tick
@@ -240,7 +241,7 @@ class Definitions:
         store = self.jobs.store(self.folder(definition_id).db_url)
         return Tick(
             job=replace(order.new, job_definition_id=definition_id, idempotency_token=None),
-            asked=order.asked(store),
+            asked=order.asked(store, here=self.jobs.here),
             snapshot=str(snapshot),
             origin=origin,
             staging=str(self.jobs.settings.staging),
@@ -366,23 +367,29 @@ class Definitions:
 
     def _apply(self, definition: Definition, suspend: bool | None) -> bool:
         """Make its cron workflow as it should be; whether it ticks now."""
-        place, options = self.jobs.backend, self._options(definition)
+        place = self.jobs.backend
+        options = self._options(definition)
+        wanted = self._needs(definition, options)
         manifest = schedules.manifest(
-            self._plan(definition.job_definition_id, options),
+            self._plan(definition.job_definition_id, wanted),
             definition.schedule or "",
             definition.timezone or "",
             options,
             target_of(place),
             suspend,
         )
-        applied = cj.schedule(self.jobs.dressed(manifest), backend=place)
+        applied = cj.schedule(self.jobs.dressed(manifest, wanted), backend=place)
         return not applied.suspended
 
     def _options(self, definition: Definition) -> Mapping[str, Any]:
         settings, asked = self.jobs.settings, definition.runtime_environment_parameters
         return runtime_parameters.check(asked, settings.defaults, settings.upper_limits)
 
-    def _plan(self, definition_id: str, options: Mapping[str, Any]) -> TickPlan:
+    def _needs(self, definition: Definition, options: Mapping[str, Any]) -> Needs:
+        settings = self.jobs.settings
+        return needs(definition.parameters, options, definition.compute_type, settings)
+
+    def _plan(self, definition_id: str, wanted: Needs) -> TickPlan:
         settings = self.jobs.settings
         run = JobFolder(settings.staging / UID)
         return TickPlan(
@@ -393,7 +400,7 @@ class Definitions:
             tick_file=str(self.folder(definition_id).tick),
             notebook_request=str(run.notebook_request),
             env=passed_on(),
-            retries=Retries.of(options),
+            retries=wanted.retries,
         )
 
     def _delete_cron(self, definition_id: str) -> None:
@@ -433,7 +440,9 @@ def _in_cron(definition: Definition) -> tuple[object, ...]:
     """What of a definition its cron workflow says."""
     asked = definition.runtime_environment_parameters or {}
     policies = {name: asked[name] for name in schedules.IN_MANIFEST & asked.keys()}
-    return definition.schedule, definition.timezone, policies
+    typed_ones = {name: typed(text) for name, text in (definition.parameters or {}).items()}
+    references = secrets.references_in(typed_ones)
+    return definition.schedule, definition.timezone, policies, references, definition.compute_type
 
 
 def _differences(before: Definition, after: Definition) -> dict[str, Any]:

@@ -15,7 +15,7 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -300,12 +300,14 @@ class CondaEnvironments(EnvironmentManager):  # type: ignore[misc]  # upstream i
 
     def __init__(self, environments: Environments | None = None) -> None:
         self.environments = environments or Environments()
+        self.compute_types: tuple[str, ...] = ()  #: their names; the first is the default
 
     async def list_environments(self) -> list[RuntimeEnvironment]:
         """Every environment as the UI shows it."""
         import asyncio
 
-        return [as_runtime(one) for one in await asyncio.to_thread(self.environments.all)]
+        found = await asyncio.to_thread(self.environments.all)
+        return [as_runtime(one, self.compute_types) for one in found]
 
     def manage_environments_command(self) -> str:
         """The JupyterLab command that manages environments: there is none."""
@@ -316,7 +318,7 @@ class CondaEnvironments(EnvironmentManager):  # type: ignore[misc]  # upstream i
         return dict(FORMATS)
 
 
-def as_runtime(environment: Environment) -> RuntimeEnvironment:
+def as_runtime(environment: Environment, compute_types: Sequence[str] = ()) -> RuntimeEnvironment:
     """An entry in the words of jupyter_scheduler.
 
     Its label is its name: the UI shows the name, and sends the label of what was picked.
@@ -334,4 +336,6 @@ def as_runtime(environment: Environment) -> RuntimeEnvironment:
             "path": str(environment.prefix or sys.prefix),
             "kernel": environment.kernel or "",
         },
+        compute_types=list(compute_types) or None,
+        default_compute_type=next(iter(compute_types), None),
     )

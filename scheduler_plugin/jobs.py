@@ -18,6 +18,7 @@ from scheduler_plugin import downloads, inputs, labels, looks, staging, status
 from scheduler_plugin.config import Settings
 from scheduler_plugin.environments import Environments
 from scheduler_plugin.errors import DatabaseUnavailable, NoSuchJob, StagingFailed
+from scheduler_plugin.needs import Needs
 from scheduler_plugin.orders import JobRequest, Order, check
 from scheduler_plugin.pipelines import JobPlan, job_workflow
 from scheduler_plugin.pod import DB_URL_VARIABLE, PodLook, SecretKey, dressed
@@ -147,6 +148,11 @@ class Jobs:
         return self.reconciler.round()
 
     @property
+    def here(self) -> bool:
+        """Whether jobs run on this machine."""
+        return self.backend.name == looks.ON_THIS_MACHINE
+
+    @property
     def home(self) -> dict[str, str]:
         """The labels that everything of this home carries."""
         return labels.home_labels(self.settings.owner, self.settings.staging)
@@ -184,7 +190,7 @@ class Jobs:
 
     def _requests(self, order: Order, folder: JobFolder) -> Mapping[Path, str]:
         store = self.store(folder.db_url)
-        asked = order.asked(store)
+        asked = order.asked(store, here=self.here)
         secret = {folder.db_url: self.settings.db_url} if store.db_url_file else {}
         requests = request_files(order.new.job_id, folder, asked)
         return {**requests, folder.job: order.new.as_json(), **secret}
@@ -193,7 +199,8 @@ class Jobs:
         try:
             write_sent(folder, self.backend.name)
             plan = self._plan(job, order, folder)
-            run = cj.submit(self._dressed(job_workflow(plan)), backend=self.backend, name=plan.name)
+            manifest = self._dressed(job_workflow(plan), order.needs)
+            run = cj.submit(manifest, backend=self.backend, name=plan.name)
         except Exception as error:
             sentence = _sentence(error)
             self._failed(job.job_id, sentence)
@@ -209,12 +216,12 @@ class Jobs:
                 *(job.job_id, error),
             )
 
-    def _dressed(self, workflow: Any) -> Mapping[str, Any]:
-        return self.dressed(cj.compile(workflow, target=target_of(self.backend)))
+    def _dressed(self, workflow: Any, needs: Needs) -> Mapping[str, Any]:
+        return self.dressed(cj.compile(workflow, target=target_of(self.backend)), needs)
 
-    def dressed(self, manifest: Mapping[str, Any]) -> dict[str, Any]:
+    def dressed(self, manifest: Mapping[str, Any], needs: Needs) -> dict[str, Any]:
         """A manifest whose pods look as they should where jobs are sent."""
-        return dressed(manifest, self.look, self._secret)
+        return dressed(manifest, self.look, self._secret, needs.look())
 
     def _plan(self, job: Job, order: Order, folder: JobFolder) -> JobPlan:
         return JobPlan(
@@ -229,7 +236,7 @@ class Jobs:
             notebook_request=str(folder.notebook_request),
             status_request=str(folder.status_request),
             env=passed_on(),
-            retries=order.retries,
+            retries=order.needs.retries,
         )
 
     def _failed(self, job_id: str, sentence: str) -> None:

@@ -16,8 +16,7 @@ from scheduler_plugin import runtime_parameters, staging
 from scheduler_plugin.config import Settings
 from scheduler_plugin.environments import Environments, choose_kernel
 from scheduler_plugin.errors import InputMissing, JobRefused
-from scheduler_plugin.parameters import typed_parameters
-from scheduler_plugin.policies import Retries
+from scheduler_plugin.needs import Needs, needs
 from scheduler_plugin.records import NewJob
 from scheduler_plugin.step_requests import Asked, Store
 
@@ -55,16 +54,20 @@ class Order:
     items: tuple[staging.Item, ...]  #: what of the folder goes with it
     prefix: str | None  #: of the environment; None: the server's own
     kernel: str
-    parameters: Mapping[str, Any]
     options: Mapping[str, Any]  #: the value of every key of `runtime_parameters.KEYS`
-    retries: Retries
+    needs: Needs
 
-    def asked(self, store: Store) -> Asked:
-        """What the steps of its runs are asked."""
+    def asked(self, store: Store, *, here: bool) -> Asked:
+        """What the steps of its runs are asked. `here` says that they are this machine's."""
+        secrets, compute = self.needs.secrets, self.needs.compute if here else None
         return Asked(
             input_filename=self.new.input_filename,
             output_formats=self.new.output_formats,
-            parameters=self.parameters,
+            parameters=self.needs.parameters,
+            variables=self.needs.variables,
+            secret_parameters=secrets.sources(secrets.parameters),
+            secret_variables=secrets.sources(secrets.variables),
+            limits={} if compute is None else compute.limits(),
             prefix=self.prefix,
             kernel=self.kernel,
             timeout=self.options["timeout_seconds"],
@@ -100,6 +103,8 @@ def _check(
     options = runtime_parameters.check(
         request.runtime_environment_parameters, settings.defaults, settings.upper_limits
     )
+    wanted = needs(request.parameters, options, request.compute_type, settings)
+    _check_as_the_program_does(wanted)
     environment = environments.get(request.runtime_environment_name)
     items = survey() if request.package_input_folder else ()
     return Order(
@@ -109,9 +114,8 @@ def _check(
         items=items,
         prefix=None if environment.prefix is None else str(environment.prefix),
         kernel=choose_kernel(environment, source),
-        parameters=_parameters(request.parameters or {}),
         options=options,
-        retries=Retries.of(options),
+        needs=wanted,
     )
 
 
@@ -122,6 +126,7 @@ def _new_job(request: JobRequest, filename: str, items: Iterable[staging.Item]) 
         input_filename=request.input_filename or filename,
         runtime_environment_name=request.runtime_environment_name,
         runtime_environment_parameters=request.runtime_environment_parameters,
+        compute_type=request.compute_type,
         output_formats=tuple(dict.fromkeys(formats)),
         job_definition_id=request.job_definition_id,
         idempotency_token=request.idempotency_token,
@@ -161,8 +166,6 @@ def _source(notebook: bytes, name: str) -> Source:
 def _check_fields(request: JobRequest) -> None:
     if len(request.name) > LONGEST_NAME:
         raise JobRefused(f"The job's name is longer than {LONGEST_NAME} characters: shorten it.")
-    if request.compute_type:
-        raise JobRefused(f"There is no compute type {request.compute_type!r} here: leave it out.")
     _check_formats(request.output_formats or ())
 
 
@@ -174,14 +177,21 @@ def _check_formats(formats: Iterable[str]) -> None:
         raise JobRefused(str(error)) from error
 
 
-def _parameters(typed: Mapping[str, str]) -> dict[str, Any]:
-    values = typed_parameters(typed)
+def _check_as_the_program_does(wanted: Needs) -> None:
+    """The notebook program's own rules, so that it never refuses what was accepted here."""
+    secrets = wanted.secrets
     try:
-        # the notebook program's own rules, so that it never refuses what was accepted here
-        NotebookRequest(input="/i", output="/o", result="/r", parameters=values)
+        NotebookRequest(
+            input="/i",
+            output="/o",
+            result="/r",
+            parameters=wanted.parameters,
+            variables=wanted.variables,
+            secret_parameters=secrets.sources(secrets.parameters),
+            secret_variables=secrets.sources(secrets.variables),
+        )
     except Refused as error:
         raise JobRefused(str(error)) from error
-    return values
 
 
 def _survey(path: Path, settings: Settings) -> tuple[staging.Item, ...]:

@@ -8,10 +8,8 @@ from typing import Any
 
 import couler_jobs as cj
 import couler_jobs.argo as couler
+from scheduler_plugin.pod import NOTEBOOK, RECORDING
 from scheduler_plugin.policies import NO_RETRIES, Retries
-
-NOTEBOOK_PROGRAM = "couler_jobs.in_pod.notebook"
-RECORD_PROGRAM = "scheduler_plugin.in_pod"
 
 UID = "{{workflow.uid}}"
 """The id of a tick's job, and the name of its folder."""
@@ -38,7 +36,7 @@ def job_workflow(plan: JobPlan) -> Any:
 
     def record_status() -> None:
         asked = ["record-status", "--request-file", plan.status_request, "--phase"]
-        _program(plan, "record-status", [RECORD_PROGRAM, *asked], "{{workflow.status}}")
+        _program(plan, "record-status", [RECORDING, *asked], "{{workflow.status}}")
 
     @cj.workflow(name=plan.name, labels=plan.labels, on_exit=record_status)
     def job() -> None:
@@ -69,11 +67,11 @@ def tick_workflow(plan: TickPlan) -> Any:
 
     def record_status() -> None:
         asked = ["finish-run", *run, "--phase"]
-        _program(plan, "record-status", [RECORD_PROGRAM], *asked, "{{workflow.status}}")
+        _program(plan, "record-status", [RECORDING], *asked, "{{workflow.status}}")
 
     @cj.workflow(name="create-record")
     def create_record() -> None:
-        _program(plan, "create", [RECORD_PROGRAM], "create-record", *run)
+        _program(plan, "create", [RECORDING], "create-record", *run)
 
     @cj.workflow(name="run-notebook")
     def run_notebook() -> None:
@@ -87,7 +85,7 @@ def tick_workflow(plan: TickPlan) -> Any:
 
 
 def _notebook(plan: JobPlan | TickPlan) -> None:
-    program = [NOTEBOOK_PROGRAM, *plan.retries.arguments()]
+    program = [NOTEBOOK, *plan.retries.arguments()]
     _program(
         plan,
         "notebook",

@@ -48,6 +48,9 @@ NEBARI_MARKS = ("CONDA_STORE_SERVICE", "PREFERRED_USERNAME")
 RECORDING = "scheduler_plugin.in_pod"
 """The program whose steps write records: they alone are given the database's secret."""
 
+NOTEBOOK = "couler_jobs.in_pod.notebook"
+"""The program of the step that runs the notebook."""
+
 DB_URL_VARIABLE = "ARGO_SCHEDULER_DB_URL"
 """The variable that such a step finds a database URL in that holds a password."""
 
@@ -86,6 +89,9 @@ class PodLook:
     def image(self) -> str:
         """The container's image; "" when another part (Nebari's controller) puts it in."""
         return str(self.container.get("image", ""))
+
+
+ANY = PodLook()
 
 
 def like_pod(pod: Mapping[str, Any], harmless_env: Iterable[str] = HARMLESS_ENV) -> PodLook:
@@ -172,32 +178,58 @@ def form(wanted: str, environ: Mapping[str, str]) -> Form:
     return "self" if environ.get("KUBERNETES_SERVICE_HOST") else "template"
 
 
+def over(look: PodLook, own: PodLook) -> PodLook:
+    """A look with a part of its own: a job's compute type and secrets over every job's."""
+    container = {**look.container, **own.container}
+    if env := [*look.container.get("env", ()), *own.container.get("env", ())]:
+        container["env"] = env
+    return PodLook(
+        container=container,
+        template={**look.template, **own.template},
+        spec=look.spec,
+        labels=look.labels,
+    )
+
+
 def dressed(
-    manifest: Mapping[str, Any], look: PodLook, database: SecretKey | None = None
+    manifest: Mapping[str, Any],
+    look: PodLook,
+    database: SecretKey | None = None,
+    notebook: PodLook = ANY,
 ) -> dict[str, Any]:
     """A Workflow or CronWorkflow whose pods have the look, and else what they had.
 
     Command, arguments and a variable of the same name stay the manifest's own; the image is the
     look's. The look's labels go onto the object, never onto a cron workflow's runs: Nebari would
     want the user's pod to be there at each of them. With `database`, the steps that write records
-    find the database's URL in `DB_URL_VARIABLE`, put there by Kubernetes.
+    find the database's URL in `DB_URL_VARIABLE`, put there by Kubernetes. `notebook` is what the
+    step that runs the notebook has over the look.
     """
     metadata = dict(manifest.get("metadata") or {})
     if look.labels:
         metadata["labels"] = {**(metadata.get("labels") or {}), **look.labels}
     spec = dict(manifest.get("spec") or {})
     if manifest.get("kind") == "CronWorkflow":
-        spec["workflowSpec"] = _dressed_spec(spec.get("workflowSpec") or {}, look, database)
+        workflow = spec.get("workflowSpec") or {}
+        spec["workflowSpec"] = _dressed_spec(workflow, look, database, notebook)
     else:
-        spec = _dressed_spec(spec, look, database)
+        spec = _dressed_spec(spec, look, database, notebook)
     return {**manifest, "metadata": metadata, "spec": spec}
 
 
 def _dressed_spec(
-    spec: Mapping[str, Any], look: PodLook, database: SecretKey | None
+    spec: Mapping[str, Any], look: PodLook, database: SecretKey | None, notebook: PodLook
 ) -> dict[str, Any]:
-    templates = [_dressed_template(one, look, database) for one in spec.get("templates") or []]
+    of_notebook = over(look, notebook)
+    templates = [
+        _dressed_template(one, of_notebook if _runs_notebook(one) else look, database)
+        for one in spec.get("templates") or []
+    ]
     return {**look.spec, **spec, "templates": templates}
+
+
+def _runs_notebook(template: Mapping[str, Any]) -> bool:
+    return NOTEBOOK in (template.get("container") or {}).get("command", ())
 
 
 def _dressed_template(

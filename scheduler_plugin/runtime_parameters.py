@@ -138,6 +138,19 @@ class Key:
         return read
 
 
+def _variables(value: Any) -> dict[str, Any]:
+    """Texts and references to secrets, by name; numbers become texts."""
+    if not isinstance(value, dict):
+        raise ValueError(value)
+    return {name: _variable(one) for name, one in value.items()}
+
+
+def _variable(value: Any) -> Any:
+    if isinstance(value, bool) or not isinstance(value, str | int | float | dict):
+        raise ValueError(value)
+    return value if isinstance(value, dict) else str(value)
+
+
 KEYS: Mapping[str, Key] = {
     key.name: key
     for key in (
@@ -164,6 +177,15 @@ KEYS: Mapping[str, Key] = {
             does="How many times as long each next wait is.",
             kind=Whole(1, 10),
             default=2,
+        ),
+        Key(
+            name="environment_variables",
+            does="Variables of the notebook's environment, and secrets for some of them: "
+            '`{"REGION": "eu", "TOKEN": {"secret": "name", "key": "k"}}`.',
+            kind=Json(
+                'JSON such as {"NAME": "text", "TOKEN": {"secret": "name", "key": "k"}}',
+                _variables,
+            ),
         ),
         Key(
             name="concurrency_policy",

@@ -22,13 +22,13 @@ from traitlets import Type, Unicode
 
 from couler_jobs.backends.choose import choose
 from couler_jobs.errors import CoulerJobsError
-from scheduler_plugin import config, downloads
+from scheduler_plugin import compute, config, downloads
 from scheduler_plugin.database import Database
 from scheduler_plugin.definition_records import COLUMNS as DEFINITION_COLUMNS
 from scheduler_plugin.definition_records import Definition, DefinitionRecords, DefinitionsQuery
 from scheduler_plugin.definitions import DefinitionRequest, Definitions
 from scheduler_plugin.ended_records import EndedRecords
-from scheduler_plugin.environments import Environments
+from scheduler_plugin.environments import CondaEnvironments, Environments
 from scheduler_plugin.errors import AlreadyRequested, InputMissing
 from scheduler_plugin.housekeeping import Housekeeper
 from scheduler_plugin.jobs import Jobs
@@ -75,6 +75,9 @@ class ArgoScheduler(config.Options, Scheduler):  # type: ignore[misc]  # upstrea
         environments = getattr(self.environments_manager, "environments", None) or Environments()
         database = Database(self.db_url)
         self.jobs = Jobs(self.settings(), Records(database), environments, choose)
+        if isinstance(self.environments_manager, CondaEnvironments):
+            types = self.jobs.settings.compute_types
+            self.environments_manager.compute_types = tuple(one.name for one in types)
         self.definitions = Definitions(DefinitionRecords(database), self.jobs)
         self.housekeeper = Housekeeper(EndedRecords(database), self.definitions)
 
@@ -95,6 +98,7 @@ class ArgoScheduler(config.Options, Scheduler):  # type: ignore[misc]  # upstrea
             python=self.python,
             defaults=self.runtime_defaults(),
             upper_limits=self.upper_limits,
+            compute_types=compute.read(self.compute_types),
             keep=Retention(jobs=self.all_jobs_kept, days=self.all_days_kept),
             limits=Limits(
                 size=self.folder_size_limit,

@@ -24,9 +24,10 @@ IN_MANIFEST = frozenset(
         "retries",
         "retry_delay_seconds",
         "retry_delay_factor",
+        "environment_variables",
     }
 )
-"""Keys of `runtime_parameters.KEYS` that a cron workflow itself says."""
+"""Keys of `runtime_parameters.KEYS` that a cron workflow says (of variables the secret ones)."""
 ANY_TIME = datetime(2000, 1, 1, tzinfo=UTC)
 
 

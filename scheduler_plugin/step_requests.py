@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -96,6 +96,10 @@ class Asked:
     timeout: float | None  #: seconds
     package_input_folder: bool
     store: Store
+    variables: Mapping[str, str] = field(default_factory=dict)  #: of the kernel's environment
+    secret_parameters: Mapping[str, str] = field(default_factory=dict)  #: see `NotebookRequest`
+    secret_variables: Mapping[str, str] = field(default_factory=dict)
+    limits: Mapping[str, Any] = field(default_factory=dict)  #: see `compute.ComputeType.limits`
 
 
 def request_files(job_id: str, folder: JobFolder, asked: Asked) -> Mapping[Path, str]:
@@ -120,6 +124,10 @@ def _notebook(folder: JobFolder, asked: Asked) -> NotebookRequest:
         kernel=asked.kernel,
         working_dir=str(folder.work),
         timeout=asked.timeout,
+        variables=asked.variables,
+        secret_parameters=asked.secret_parameters,
+        secret_variables=asked.secret_variables,
+        **asked.limits,
     )
 
 

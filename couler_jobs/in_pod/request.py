@@ -58,6 +58,9 @@ class NotebookRequest:
     )
     working_dir: str | None = None  #: None: the input's folder
     timeout: float | None = None  #: for the whole run
+    memory: int | None = None  #: bytes that the kernel may have, where no pod limits it
+    processors: int | None = None  #: that the kernel may run on, likewise
+    not_here: list[str] = field(default_factory=list)  #: what was asked for and is a pod's only
     scratch: str | None = None  #: a folder on a local disk; None: the system's temporary folder
     grace: float = 5.0  #: between interrupting, terminating and killing a kernel
     stall_after: float = 60.0  #: without output and processor time before the log says so
@@ -85,12 +88,17 @@ class NotebookRequest:
             _check_path(name, getattr(self, name))
         for name in ("timeout", "grace", "stall_after", "publish_every"):
             _check_seconds(name, getattr(self, name))
+        for name in ("memory", "processors"):
+            _check_count(name, getattr(self, name))
         if not isinstance(self.kernel, str | None):
             raise Refused("The request's kernel must be a text or null.")
         for name in ("formats", "parameters", "variables", "secret_parameters", "secret_variables"):
             _check_mapping(name, getattr(self, name))
         for exporter, path in self.formats.items():
             _check_path(f"formats.{exporter}", path)
+        self._check_names()
+
+    def _check_names(self) -> None:
         for parameter, value in {**self.secret_parameters, **self.parameters}.items():
             _check_parameter(parameter, value)
         for name in ("variables", "secret_parameters", "secret_variables"):
@@ -156,6 +164,11 @@ def _check_seconds(name: str, seconds: object) -> None:
     number = seconds if isinstance(seconds, int | float) and seconds is not True else 0
     if not 0 < number < math.inf:
         raise Refused(f"The request's {name} must be a positive number of seconds.")
+
+
+def _check_count(name: str, count: object) -> None:
+    if count is not None and (not isinstance(count, int) or isinstance(count, bool) or count < 1):
+        raise Refused(f"The request's {name} must be a positive whole number.")
 
 
 def _check_mapping(name: str, value: object) -> None:

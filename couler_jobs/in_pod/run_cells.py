@@ -33,6 +33,7 @@ from papermill.utils import find_first_tagged_cell_index
 from couler_jobs.in_pod import publish
 from couler_jobs.in_pod.export import export
 from couler_jobs.in_pod.kernel import Kernel, kernel_environment
+from couler_jobs.in_pod.limits import limit
 from couler_jobs.in_pod.masking import Mask
 from couler_jobs.in_pod.outcome import Status, now, place_of, plain, said, tail
 from couler_jobs.in_pod.processes import killed_first, memory_limit, signal_name
@@ -179,6 +180,8 @@ class CellClient(PapermillNotebookClient):  # type: ignore[misc]  # papermill ha
         environment |= {**self.request.variables, **self.secrets.variables}
         with self.setup_kernel(env=environment, cwd=self.request.folder):
             killed_first(self.km.provisioner.pid)
+            for sentence in limit(self.km.provisioner.pid, self.request):
+                self.printed.line(sentence)
             answer = self.wait_for_reply(self.kc.kernel_info())
             self.nb.metadata["language_info"] = answer["content"]["language_info"]
             self.papermill_execute_cells()

@@ -33,7 +33,7 @@ def test_an_order_has_what_was_asked_for(check: Check, write_notebook: Write) ->
     order = check(parameters={"a": "5", "b": "text"}, tags=("x",), output_formats=("html", "html"))
 
     assert order.notebook == path.read_bytes()
-    assert order.parameters == {"a": 5, "b": "text"}
+    assert order.needs.parameters == {"a": 5, "b": "text"}
     assert (order.kernel, order.prefix) == ("python3", None)
     assert order.new.parameters == {"a": "5", "b": "text"}
     assert (order.new.tags, order.new.output_formats) == (("x",), ("html",))
