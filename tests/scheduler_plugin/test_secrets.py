@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import time
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 from pathlib import Path
@@ -10,7 +11,9 @@ from typing import Any
 
 import pytest
 
+from couler_jobs.backends.local.client import LocalBackend
 from couler_jobs.compiler.lint import lint
+from couler_jobs.errors import CoulerJobsError
 from scheduler_plugin.config import Settings
 from scheduler_plugin.definition_records import DefinitionRecords
 from scheduler_plugin.definitions import DefinitionRequest, Definitions
@@ -176,3 +179,57 @@ def test_an_edit_of_a_definitions_secrets_is_an_edit_of_its_cron_workflow(
     spec = backend.crons[cron_name(definition_id)]["spec"]["workflowSpec"]
     assert env_of(spec)["notebook"] == [{"name": "COULER_JOBS_SECRET_0", **FROM_SECRET}]
     assert env_of(spec)["create"] == []
+
+
+# --- on this machine, with real processes
+
+CANARY = "canary-Pa55word/+"
+PRINTS = "import os\nprint(password, os.environ['TOKEN'])\nopen('seen', 'w').write(password)\n1 / 0"
+
+
+@pytest.fixture
+def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    home = tmp_path / "home"
+    monkeypatch.setenv("COULER_JOBS_HOME", str(home))
+    folder = home / "secrets" / "db"
+    folder.mkdir(parents=True, mode=0o700)
+    folder.parent.chmod(0o700)
+    (folder / "password").touch(mode=0o600)
+    (folder / "password").write_text(CANARY)
+    return home
+
+
+@pytest.fixture
+def here(settings: Settings, records: Records, environments: Environments, home: Path) -> Jobs:
+    backend = LocalBackend(home)
+    return Jobs(settings, records, environments, lambda: backend)
+
+
+def test_a_secret_reaches_the_notebook_and_no_file_of_job_or_run(
+    here: Jobs, home: Path, tmp_path: Path, write_notebook: Write
+) -> None:
+    write_notebook("nb.ipynb", PRINTS)
+    job_id = here.create(replace(REQUEST, output_formats=("ipynb", "html")))
+    deadline = time.monotonic() + 240
+    while not here.get(job_id).status.ended:
+        assert time.monotonic() < deadline
+        time.sleep(0.1)
+    folder, job = here.folder(job_id), here.get(job_id)
+    seen = folder.work / "seen"
+
+    assert job.status_message == "Cell 1 of 1 failed: ZeroDivisionError: division by zero"
+    assert seen.read_text() == CANARY
+    written = [path for path in tmp_path.rglob("*") if path.is_file()]
+    assert folder.output("html") in written
+    holders = [path for path in written if CANARY.encode() in path.read_bytes()]
+    assert sorted(holders) == sorted([home / "secrets" / "db" / "password", seen])
+
+
+def test_a_secret_that_is_not_there_is_told_when_the_job_is_created(
+    here: Jobs, write_notebook: Write
+) -> None:
+    write_notebook()
+    other = {"password": '{"secret": "other", "key": "k"}'}
+
+    with pytest.raises(CoulerJobsError, match="no secret other with the key k on this machine"):
+        here.create(replace(REQUEST, parameters=other))
