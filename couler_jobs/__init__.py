@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from couler_jobs.dsl.control import workflow_name as workflow_name
     from couler_jobs.dsl.control import workflow_status as workflow_status
     from couler_jobs.dsl.control import workflow_uid as workflow_uid
-    from couler_jobs.dsl.entries import config as config
+    from couler_jobs.dsl.entries import config_key as config_key
     from couler_jobs.dsl.entries import secret as secret
     from couler_jobs.dsl.here import run_here as run_here
     from couler_jobs.dsl.hooks import hook as hook
@@ -72,7 +72,7 @@ _MODULES = {
         "workflow_status",
         "workflow_uid",
     ),
-    "dsl.entries": ("config", "secret"),
+    "dsl.entries": ("config_key", "secret"),
     "dsl.hooks": ("hook",),
     "dsl.locations": (
         "artifactory",

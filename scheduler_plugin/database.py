@@ -8,11 +8,11 @@ left alone: WAL does not work across hosts, and pods write from another host.
 from __future__ import annotations
 
 import os
-import random
 import sqlite3
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from random import SystemRandom
 from typing import Any, TypeVar
 from urllib.parse import quote
 
@@ -82,7 +82,7 @@ class Database:
                     "A text of the request holds half of a character: type it again."
                 ) from None
             except sa.exc.DBAPIError as error:
-                pause = random.uniform(0, pause_limit)  # noqa: S311  jitter, not a secret
+                pause = SystemRandom().uniform(0, pause_limit)
                 if not _may_pass(error):
                     raise DatabaseUnavailable(self._sentence("cannot be used", error)) from error
                 if time.monotonic() + pause > deadline:

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import pkgutil
 import subprocess
 import sys
 
@@ -12,6 +13,11 @@ import couler_jobs.argo
 @pytest.mark.parametrize("name", couler_jobs.__all__)
 def test_every_public_name_exists(name: str) -> None:
     assert getattr(couler_jobs, name) is not None
+
+
+def test_no_public_name_is_also_a_modules_whose_import_would_take_its_place() -> None:
+    modules = {module.name for module in pkgutil.iter_modules(couler_jobs.__path__)}
+    assert not modules & set(couler_jobs.__all__)
 
 
 def test_the_public_names_are_listed() -> None:

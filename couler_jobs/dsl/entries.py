@@ -63,7 +63,9 @@ def secret(name: str, key: str | None = None, *, optional: bool = False, prefix:
     return Entry(kind="secret", name=name, key=key, optional=optional, prefix=prefix)
 
 
-def config(name: str, key: str | None = None, *, optional: bool = False, prefix: str = "") -> Entry:
+def config_key(
+    name: str, key: str | None = None, *, optional: bool = False, prefix: str = ""
+) -> Entry:
     """A key of a Kubernetes config map, or (`env_from=`) the whole of it; options as `secret`."""
     return Entry(kind="config", name=name, key=key, optional=optional, prefix=prefix)
 
@@ -81,4 +83,4 @@ def config_selector(value: Any, what: str) -> dict[str, Any]:
     """The key of a config map that an option takes. Raises `DeclarationError` for anything else."""
     if isinstance(value, Entry) and value.kind == "config":
         return value.selector()
-    raise DeclarationError(f'{what}={value!r}: it takes cj.config("name", "key").')
+    raise DeclarationError(f'{what}={value!r}: it takes cj.config_key("name", "key").')

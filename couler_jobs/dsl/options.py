@@ -63,7 +63,7 @@ def _env_from(given: Any) -> list[dict[str, Any]]:
     for one in several:
         if not isinstance(one, Entry):
             raise DeclarationError(
-                f'env_from={one!r}: it takes cj.secret("name") or cj.config("name").'
+                f'env_from={one!r}: it takes cj.secret("name") or cj.config_key("name").'
             )
     return [one.env_from() for one in several]
 

@@ -139,7 +139,7 @@ def _lifetimes(word: str, value: Any) -> Fields:
 
 def _repository(word: str, value: Any) -> Fields:
     if not isinstance(value, Entry) or value.kind != "config":
-        raise DeclarationError(f'{word}={value!r}: it takes cj.config("name", "key").')
+        raise DeclarationError(f'{word}={value!r}: it takes cj.config_key("name", "key").')
     return {"configMap": value.name} | ({"key": value.key} if value.key else {})
 
 

@@ -127,15 +127,15 @@ def step(function: Callable[..., Any] | None = None, /, **options: Any) -> Any:
     on_exit: a step that runs when this one has ended; hooks: `cj.hook(...)` by name.
 
     What it has. memory, cpu: Kubernetes quantities, both asked for and the limit; gpu: how many.
-    env: texts, or `cj.secret(...)`, `cj.config(...)`, by name; env_from: whole secrets and config
-    maps. mounts: `cj.claim(...)` and the like by path. working_dir. sidecars, init_containers:
-    containers in Kubernetes' words by name.
+    env: texts, or `cj.secret(...)`, `cj.config_key(...)`, by name; env_from: whole secrets and
+    config maps. mounts: `cj.claim(...)` and the like by path. working_dir. sidecars,
+    init_containers: containers in Kubernetes' words by name.
 
     Where it runs. node_selector, affinity, tolerations, security_context, service_account,
     priority_class, pull_policy; labels and annotations of the pod.
 
     What is counted and locked. metrics: `cj.counter(...)` and the like. mutex: a name, or several;
-    semaphore: `cj.config("limits", "key")`, which holds how many may run at once.
+    semaphore: `cj.config_key("limits", "key")`, which holds how many may run at once.
 
     container_extra, template_extra: any further fields of Argo's container and template. Raises
     `DeclarationError` for values that make no sense.

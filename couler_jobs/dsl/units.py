@@ -39,7 +39,7 @@ def _env_text(name: str, value: Any) -> str | model.EnvSource:
     if not isinstance(value, str | int | float):
         raise DeclarationError(
             f"The variable {name} is {value!r}: give it a text, a number, "
-            "cj.secret(...) or cj.config(...)."
+            "cj.secret(...) or cj.config_key(...)."
         )
     text = str(value)
     if "{{" in text:

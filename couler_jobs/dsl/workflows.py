@@ -110,7 +110,7 @@ def workflow(function: Callable[..., Any] | None = None, /, **options: Any) -> A
 
     What is left of it. ttl: when the run is forgotten, "1d" or `{"success": "1h", "failure":
     "7d"}`. pod_gc: when pods are, such as "OnPodSuccess". archive_logs. artifact_gc: such as
-    "OnWorkflowDeletion". artifact_repository: `cj.config("name", "key")`. labels, annotations.
+    "OnWorkflowDeletion". artifact_repository: `cj.config_key("name", "key")`. labels, annotations.
 
     spec_extra: any further fields of Argo's workflow spec. In a workflow that is called in another
     one, parallelism, mutex, semaphore, metrics, on_exit and hooks have a meaning, and the others

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from couler_jobs.compiler.compile import manifest
-from couler_jobs.dsl.entries import config, secret
+from couler_jobs.dsl.entries import config_key, secret
 from couler_jobs.spec import model
 
 
@@ -21,7 +21,7 @@ def test_env_comes_from_texts_secrets_and_config_maps() -> None:
     env = (
         ("A", "text"),
         ("B", secret("s", "k").env_source()),
-        ("C", config("c", "k", optional=True).env_source()),
+        ("C", config_key("c", "k", optional=True).env_source()),
     )
     found = manifest(flow(model.Container(image="i", env=env)))
     assert found["spec"]["templates"][1]["container"]["env"] == [

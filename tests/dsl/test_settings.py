@@ -26,7 +26,7 @@ def flow_of(step: Any, **options: Any) -> Any:
     return cj.workflow(**options)(flow)
 
 
-SECRET, CONFIG = cj.secret("s", "k"), cj.config("c", "k")
+SECRET, CONFIG = cj.secret("s", "k"), cj.config_key("c", "k")
 TOLERATION = {"key": "gpu", "operator": "Exists", "effect": "NoSchedule"}
 AFFINITY: dict[str, Any] = {"nodeAffinity": {"preferredDuringSchedulingIgnoredDuringExecution": []}}
 
@@ -116,7 +116,7 @@ def test_a_word_of_a_step_is_a_field_of_its_template(
             },
         ),
         (
-            {"env_from": [cj.secret("s", prefix="S_"), cj.config("c", optional=True)]},
+            {"env_from": [cj.secret("s", prefix="S_"), cj.config_key("c", optional=True)]},
             {
                 "envFrom": [
                     {"prefix": "S_", "secretRef": {"name": "s"}},
@@ -172,7 +172,7 @@ def test_a_word_of_a_step_is_a_field_of_its_container(
         ({"archive_logs": True}, {"archiveLogs": True}),
         ({"artifact_gc": "OnWorkflowDeletion"}, {"artifactGC": {"strategy": "OnWorkflowDeletion"}}),
         (
-            {"artifact_repository": cj.config("repositories", "mine")},
+            {"artifact_repository": cj.config_key("repositories", "mine")},
             {"artifactRepositoryRef": {"configMap": "repositories", "key": "mine"}},
         ),
         ({"spec_extra": {"hostNetwork": True}}, {"hostNetwork": True}),

@@ -8,7 +8,6 @@ never over plain http to another machine, never after a redirect, never into an 
 
 from __future__ import annotations
 
-import random
 import time
 from collections.abc import Callable, Generator, Iterator, Mapping
 from contextlib import closing
@@ -16,6 +15,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from ipaddress import ip_address
+from random import SystemRandom
 from socket import gaierror
 from typing import TYPE_CHECKING, Any, Protocol
 from urllib.parse import urlencode, urljoin, urlsplit
@@ -213,7 +213,7 @@ class HttpTransport:
 
     def _pause(self, attempt: int) -> float:
         longest = min(self.timeouts.longest_pause, self.timeouts.pause * 2 ** (attempt - 1))
-        return random.uniform(0, longest)  # noqa: S311  full jitter: spreads callers, no secret
+        return SystemRandom().uniform(0, longest)  # full jitter: spreads callers
 
 
 class _Broken(Exception):  # noqa: N818  carries an end without an answer to where it is decided

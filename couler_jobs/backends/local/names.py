@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import random
 import re
+from random import SystemRandom
 
 from couler_jobs.errors import Rejected
 from couler_jobs.spec.status import Manifest
@@ -29,7 +29,7 @@ def choose(manifest: Manifest) -> str:
 
 def generate(prefix: object) -> str:
     """A new name that begins with the prefix, cut where it would be too long."""
-    suffix = "".join(random.choices(_LETTERS, k=_SUFFIX))  # noqa: S311  unlikely twice is enough
+    suffix = "".join(SystemRandom().choices(_LETTERS, k=_SUFFIX))
     return _checked(f"{str(prefix)[: LONGEST - _SUFFIX]}{suffix}")
 
 

@@ -7,13 +7,13 @@ transaction that reads first and writes later fails at once under contention, wh
 from __future__ import annotations
 
 import json
-import random
 import sqlite3
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import asdict, dataclass, field, replace
 from datetime import UTC, datetime
 from pathlib import Path
+from random import SystemRandom
 from typing import Any, TypeVar
 
 import sqlalchemy as sa
@@ -442,7 +442,7 @@ def _code(error: sa.exc.DBAPIError) -> int:
 def _pauses(deadline: float) -> Iterator[float]:
     longest = 0.05
     while time.monotonic() < deadline:
-        yield random.uniform(0, longest)  # noqa: S311  spreads writers, hides nothing
+        yield SystemRandom().uniform(0, longest)  # spreads writers
         longest = min(longest * 2, 1.0)
 
 

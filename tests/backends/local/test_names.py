@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import random
 from typing import Any
 
 import pytest
@@ -33,6 +34,15 @@ def test_generated_names_differ_and_are_cut_to_fit() -> None:
     found = {names.choose({"metadata": {"generateName": "x" * 80}}) for _ in range(50)}
     assert len(found) == 50
     assert {len(name) for name in found} == {63}
+
+
+def test_a_program_that_seeds_its_random_numbers_gets_new_names_and_keeps_its_numbers() -> None:
+    random.seed(7)
+    state = random.getstate()
+    first = names.generate("job-")
+    assert random.getstate() == state
+    random.seed(7)
+    assert names.generate("job-") != first
 
 
 @pytest.mark.parametrize(
