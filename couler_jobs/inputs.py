@@ -18,6 +18,7 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
+from couler_jobs import templates
 from couler_jobs.errors import CoulerJobsError, DeclarationError
 from couler_jobs.manifests import Manifest, filled, is_manifest_file, read_manifest
 from couler_jobs.notebooks import NotebookOptions, notebook_manifest
@@ -141,15 +142,18 @@ def _declared_in(module: ModuleType, name: str, path: Path) -> object:
         if not hasattr(module, name):
             raise DeclarationError(f"There is nothing called {name} in {path}.")
         return getattr(module, name)
-    declared = {
-        key: value
-        for key, value in vars(module).items()
-        if is_workflow(value) and value.__module__ == module.__name__
-    }
+    declared = {key: value for key, value in vars(module).items() if _is_declared_in(module, value)}
     if len({id(value) for value in declared.values()}) > 1:
         names = ", ".join(f"{path}:{key}" for key in declared)
         raise DeclarationError(f"{path} declares several workflows: choose one of {names}.")
     return next(iter(declared.values()), None)
+
+
+def _is_declared_in(module: ModuleType, value: object) -> bool:
+    """Whether it is a workflow of the module's own, or a manifest of `templates`."""
+    if isinstance(value, templates.Manifest):
+        return True
+    return is_workflow(value) and getattr(value, "__module__", "") == module.__name__
 
 
 def is_workflow(value: object) -> bool:

@@ -18,9 +18,9 @@ LAYERS = [
     {"scheduler_plugin"},
     {"argo", "couler_programs", "steps", "submitters"},
     {"submission", "scheduling", "inputs", "notebooks"},
-    {"build", "manifests"},
+    {"build", "manifests", "importer"},
     {"runs", "dsl", "compiler"},
-    {"backends", "spec", "in_pod"},
+    {"backends", "spec", "in_pod", "templates"},
     {"config"},
     {"errors", "once", "_version"},
 ]
@@ -38,7 +38,16 @@ IMPURE = {
     *("time", "random", "secrets", "uuid", "threading", "sqlite3"),
 }
 HEAVY = {"requests", "yaml", "sqlalchemy", "lark", "papermill", "nbconvert", "jupyter_client"}
-LIGHT = ("__init__.py", "argo.py", "build.py", "dsl/", "spec/", "compiler/")
+LIGHT = (
+    "__init__.py",
+    "argo.py",
+    "build.py",
+    "templates.py",
+    "importer/",
+    "dsl/",
+    "spec/",
+    "compiler/",
+)
 
 
 def modules() -> list[Path]:

@@ -15,6 +15,7 @@ from couler_jobs.cli import (
     control,
     demo,
     doctor,
+    import_,
     jobs,
     lint,
     local,
@@ -30,6 +31,7 @@ from couler_jobs.cli.exits import CODES, guarded
 COMMANDS = (
     compile,
     lint,
+    import_,
     submit,
     notebook,
     status,

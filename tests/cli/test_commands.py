@@ -8,6 +8,7 @@ from typing import Any
 from xml.etree import ElementTree as ET
 
 import pytest
+import yaml
 
 from couler_jobs.backends import choose
 from couler_jobs.cli import main
@@ -348,3 +349,18 @@ def test_an_interrupted_wait_leaves_the_run_and_says_how_to_end_it(
     monkeypatch.setattr("time.sleep", interrupted)
     assert main(["submit", hello, "--wait", "--name", "w"]) == 130
     assert capsys.readouterr().err.endswith("w goes on. To end it: couler-jobs stop w\n")
+
+
+def test_a_manifest_is_imported_as_a_program_that_compiles_back_to_it(
+    tmp_path: Path, capsys: Output
+) -> None:
+    manifest = Path(__file__).parent.parent.parent / "examples" / "diamond.yaml"
+    program = tmp_path / "diamond.py"
+    assert main(["import", str(manifest), "-o", str(program)]) == 0
+    assert main(["compile", str(program)]) == 0
+    assert yaml.safe_load(capsys.readouterr().out) == yaml.safe_load(manifest.read_text())
+
+
+def test_what_is_no_manifest_is_not_imported(tmp_path: Path, capsys: Output) -> None:
+    assert main(["import", str(tmp_path / "flow.py")]) == 2
+    assert "is no manifest" in capsys.readouterr().err

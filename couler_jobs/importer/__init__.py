@@ -1,0 +1,1 @@
+"""From a manifest to a program that gives it back."""
