@@ -54,10 +54,13 @@ class Cut:
         made: dict[model.Graph, str] = {}
         for part, calls in zip(real, inner, strict=True):
             graph = self._graph_of(part, calls)
-            if not shared or graph not in made:
-                made[graph] = self._names.take(f"{self._graph.name}-part")
-                yield replace(graph, name=made[graph])
-            outer.append(self._call(part, made[graph]))
+            template = made.get(graph) if shared else None
+            if template is None:
+                template = self._names.take(f"{self._graph.name}-part")
+                yield replace(graph, name=template)
+                if shared:
+                    made[graph] = template
+            outer.append(self._call(part, template))
         yield replace(self._graph, calls=tuple(outer), results=results)
 
     def _result(self, result: model.Result) -> model.Result:
@@ -340,7 +343,8 @@ def _mapped_source(
     source: model.Output | model.Either, names: Mapping[str, str]
 ) -> model.Output | model.Either:
     if isinstance(source, model.Output):
-        return replace(source, task=names[source.task])
+        name = names[source.task]
+        return source if name == source.task else replace(source, task=name)
     outputs = (replace(output, task=names[output.task]) for output in source.outputs)
     return replace(source, outputs=tuple(outputs))
 
