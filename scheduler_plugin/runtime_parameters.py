@@ -122,7 +122,7 @@ class Key:
     """One key: what it does, what its value may be, and what it is when nobody says."""
 
     name: str
-    does: str  #: a sentence of the README's table
+    does: str  #: a sentence of docs/notebook-jobs.md
     kind: Kind
     default: Any = None
     unbounded: bool = False  #: whether None means that there is no end
@@ -226,7 +226,7 @@ KEYS: Mapping[str, Key] = {
         ),
     )
 }
-"""Every key, in the order of the README's table."""
+"""Every key, in the order of docs/notebook-jobs.md."""
 
 
 def check(

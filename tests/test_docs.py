@@ -1,0 +1,41 @@
+"""The programs in the documentation are right."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import pytest
+
+from couler_jobs.compiler.lint import lint
+from couler_jobs.inputs import read
+from couler_jobs.spec.versions import TARGETS
+
+DOCS = Path(__file__).parents[1] / "docs"
+PROGRAMS = [
+    pytest.param(program, id=f"{path.stem}-{number}")
+    for path in sorted(DOCS.glob("*.md"))
+    for number, program in enumerate(
+        re.findall(r"```python\n(import.*?)```", path.read_text(encoding="utf-8"), re.DOTALL), 1
+    )
+]
+
+
+@pytest.mark.parametrize("program", PROGRAMS)
+def test_a_program_compiles_to_what_every_argo_takes(program: str, tmp_path: Path) -> None:
+    file = tmp_path / "program.py"
+    file.write_text(program, encoding="utf-8")
+    *_, name = re.findall(r"@cj\.workflow.*\ndef (\w+)", program)
+    for target in map(str, TARGETS):
+        found = lint(read(f"{file}:{name}", target), target)
+        assert [one for one in found if one.severity == "error"] == []
+
+
+def test_a_link_leads_to_a_file_that_exists() -> None:
+    pages = [DOCS.parent / "README.md", *DOCS.glob("*.md")]
+    links = [
+        (page, link)
+        for page in pages
+        for link in re.findall(r"\]\((?!https?:|#)([^)#]+)", page.read_text(encoding="utf-8"))
+    ]
+    assert [link for page, link in links if not (page.parent / link).exists()] == []
