@@ -41,9 +41,7 @@ class Cut:
 
     def graphs(self, shared: bool) -> Iterator[model.Graph]:
         """The graphs."""
-        tasks = Names()
-        for name in self._by_name:
-            tasks.take(name)
+        tasks = Names(taken=self._by_name)
         parts = [self._made(group, tasks, shared) for group in self._groups]
         inner = [list(self._inner(part)) for part in parts if part is not None]
         real = [part for part in parts if part is not None]
@@ -87,11 +85,12 @@ class Cut:
                 yield call
                 continue
             own = [term for term in call.depends if self._is_inside(term, part, call)]
-            yield replace(
-                call,
+            yield model.Call(
                 name=part.rename[call.name],
-                depends=tuple(_renamed(term, part.rename) for term in own),
+                template=call.template,
+                depends=tuple([_renamed(term, part.rename) for term in own]),
                 depends_on=self._expression(call, part),
+                extra=call.extra,
                 **self._seen(call, part),
             )
 
@@ -108,12 +107,12 @@ class Cut:
 
     def _seen(self, call: model.Call, part: Part | None) -> dict[str, Any]:
         """What a call refers to, as it is seen from its part: fields of the call."""
-        for text in (call.extra, *(text for _, text in call.arguments)):
-            if isinstance(text, str) and any(tag in text for tag in _OF_A_TASK):
+        for text in [call.extra, *[text for _, text in call.arguments]]:
+            if type(text) is str and "{{" in text and any(tag in text for tag in _OF_A_TASK):
                 raise self._refusal(call, "names another step in a text")
         return {
-            "arguments": tuple((name, self._text(text, part)) for name, text in call.arguments),
-            "artifacts": tuple(self._artifact(artifact, part) for artifact in call.artifacts),
+            "arguments": tuple([(name, self._text(text, part)) for name, text in call.arguments]),
+            "artifacts": tuple([self._artifact(artifact, part) for artifact in call.artifacts]),
             "when": None if call.when is None else self._condition(call.when, part),
             "loop": None if call.loop is None else self._loop(call.loop, part),
         }

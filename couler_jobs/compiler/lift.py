@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import replace
+from collections.abc import Hashable, Mapping, Sequence
+from dataclasses import fields, replace
+from operator import attrgetter
 
 from couler_jobs.compiler.parts import MOST_INPUTS, Part
 from couler_jobs.spec import model
@@ -11,14 +12,14 @@ from couler_jobs.spec import model
 
 def lifted(parts: Sequence[Part], inner: Sequence[list[model.Call]]) -> list[list[model.Call]]:
     """The parts' calls, with texts that differ between alike parts as inputs of the parts."""
-    alike: dict[tuple[model.Call, ...], list[int]] = {}
+    alike: dict[tuple[Hashable, ...], list[int]] = {}
     for index, calls in enumerate(inner):
         alike.setdefault(tuple(map(_without_texts, calls)), []).append(index)
     found = list(inner)
     for same in alike.values():
         texts = [_texts(inner[index]) for index in same]
         differing = [n for n, column in enumerate(zip(*texts, strict=True)) if len(set(column)) > 1]
-        if len(differing) + len(parts[same[0]].inputs) <= MOST_INPUTS:
+        if differing and len(differing) + len(parts[same[0]].inputs) <= MOST_INPUTS:
             for index, own in zip(same, texts, strict=True):
                 names = {n: f"text-{n + 1}" for n in differing}
                 parts[index].inputs |= {name: own[n] for n, name in names.items()}
@@ -26,9 +27,13 @@ def lifted(parts: Sequence[Part], inner: Sequence[list[model.Call]]) -> list[lis
     return found
 
 
-def _without_texts(call: model.Call) -> model.Call:
-    arguments = ((n, "" if isinstance(text, str) else text) for n, text in call.arguments)
-    return replace(call, arguments=tuple(arguments))
+_REST = attrgetter(*(field.name for field in fields(model.Call) if field.name != "arguments"))
+
+
+def _without_texts(call: model.Call) -> Hashable:
+    """What makes calls alike: all but the texts of their arguments."""
+    arguments = tuple([(n, "" if type(text) is str else text) for n, text in call.arguments])
+    return arguments, _REST(call)
 
 
 def _texts(calls: Sequence[model.Call]) -> list[str]:

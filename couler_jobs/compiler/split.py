@@ -45,9 +45,7 @@ def split(
     """
     workflow = _with_few_templates(workflow, most)
     templates = workflow.templates
-    names = Names(lower=True)
-    for template in templates:
-        names.take(template.name)
+    names = Names(lower=True, taken=(template.name.lower() for template in templates))
     big = _big(workflow, most)
     room = (MOST_TEMPLATES - len(templates)) // max(1, len(big))
     found: list[model.Template] = []

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import re
 import unicodedata
+from collections.abc import Iterable
 from functools import lru_cache
 
 TEMPLATE_NAME = re.compile(r"[A-Za-z0-9][-A-Za-z0-9]{0,127}")
@@ -44,15 +45,15 @@ def parameter_name(text: str) -> str:
 
 
 class Names:
-    """Hands out names, each once: the second `count` is `count-2`.
+    """Hands out names, each once and none of `taken`: the second `count` is `count-2`.
 
     `lower` is for templates: Kubernetes takes no capitals in a pod's name, which holds its
     template's.
     """
 
-    def __init__(self, *, lower: bool = False) -> None:
+    def __init__(self, *, lower: bool = False, taken: Iterable[str] = ()) -> None:
         self._lower = lower
-        self._taken: set[str] = set()
+        self._taken = set(taken)
         self._last: dict[str, int] = {}
 
     def __contains__(self, name: str) -> bool:
