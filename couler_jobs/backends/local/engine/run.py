@@ -8,8 +8,8 @@ from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any, Protocol
 
-from couler_jobs.backends.local.engine import gate
 from couler_jobs.backends.local.engine.calls import Boundary, Call, DepthError
+from couler_jobs.backends.local.engine.gate import enter
 from couler_jobs.backends.local.engine.plan import plan_of
 from couler_jobs.backends.local.engine.records import SKIPPED, Node, Nodes, fnv32a
 from couler_jobs.backends.local.engine.scopes import as_artifact
@@ -324,7 +324,7 @@ class Run:
             del self._waiting[key]
 
     def _open(self, call: Call, filled: Filled) -> None:
-        gate.enter(self, call, filled)
+        enter(self, call, filled)
 
     def begin(self, call: Call, filled: Filled) -> None:
         """Carry a call out that nothing keeps waiting."""
