@@ -11,6 +11,7 @@ import functools
 import os
 from collections.abc import Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import fields
 from pathlib import Path
 from typing import Any, ParamSpec, TypeVar
 
@@ -23,6 +24,7 @@ from traitlets import Type, Unicode
 from couler_jobs.backends.choose import choose
 from couler_jobs.errors import CoulerJobsError
 from scheduler_plugin import compute, config, downloads
+from scheduler_plugin.backend import describes, inward, outward
 from scheduler_plugin.database import Database
 from scheduler_plugin.definition_records import COLUMNS as DEFINITION_COLUMNS
 from scheduler_plugin.definition_records import Definition, DefinitionRecords, DefinitionsQuery
@@ -42,6 +44,8 @@ from scheduler_plugin.task_runner import ReconcilingTaskRunner
 P = ParamSpec("P")
 Answer = TypeVar("Answer")
 
+REQUESTED = {one.name for one in fields(JobRequest)}
+"""What of a `CreateJob` is looked at: versions of jupyter_scheduler add fields to it."""
 THREADS = 8
 """For what may have to wait for a backend. Reading records has as many of its own, so that old jobs
 are shown however many calls hang."""
@@ -119,18 +123,22 @@ class ArgoScheduler(config.Options, Scheduler):  # type: ignore[misc]  # upstrea
         """The same for what asks no backend."""
         return await _beside(self._readers, functools.partial(work, *arguments, **options))
 
+    def outward(self, job_id: str) -> str:
+        """The id that jupyter_scheduler knows a job of this backend by."""
+        return outward(job_id, self.backend_id)
+
     # --- jobs
 
     async def create_job(self, model: models.CreateJob) -> str:
         """Start a job."""
-        return await self.in_thread(self.jobs.create, _request(model))
+        return self.outward(await self.in_thread(self.jobs.create, _request(model)))
 
     async def update_job(self, job_id: str, model: models.UpdateJob) -> None:
         """Rename a job, or stop it."""
         if model.status == models.Status.STOPPED:
             await self.stop_job(job_id)
         if model.name:
-            await self.in_thread(self.jobs.rename, job_id, model.name)
+            await self.in_thread(self.jobs.rename, inward(job_id), model.name)
 
     async def list_jobs(self, query: models.ListJobsQuery) -> models.ListJobsResponse:
         """A page of jobs, with their files."""
@@ -145,19 +153,19 @@ class ArgoScheduler(config.Options, Scheduler):  # type: ignore[misc]  # upstrea
 
     async def get_job(self, job_id: str, job_files: bool | None = True) -> models.DescribeJob:
         """One job, with its files unless they are not wanted."""
-        return await self.read(self._get, job_id, bool(job_files))
+        return await self.read(self._get, inward(job_id), bool(job_files))
 
     async def stop_job(self, job_id: str) -> None:
         """End a job that runs."""
-        await self.in_thread(self.jobs.stop, job_id)
+        await self.in_thread(self.jobs.stop, inward(job_id))
 
     async def delete_job(self, job_id: str) -> None:
         """End a job and forget it."""
-        await self.in_thread(self.jobs.delete, job_id)
+        await self.in_thread(self.jobs.delete, inward(job_id))
 
     async def download(self, job_id: str, again: bool) -> None:
         """Copy a job's files to where JupyterLab shows them."""
-        await self.in_thread(self.jobs.download, job_id, again=again)
+        await self.in_thread(self.jobs.download, inward(job_id), again=again)
 
     # --- job definitions
 
@@ -192,7 +200,8 @@ class ArgoScheduler(config.Options, Scheduler):  # type: ignore[misc]  # upstrea
     ) -> str:
         """Run a definition's notebook now."""
         parameters = model.parameters
-        return await self.in_thread(self.definitions.run_now, job_definition_id, parameters)
+        started = await self.in_thread(self.definitions.run_now, job_definition_id, parameters)
+        return self.outward(started)
 
     # --- files
 
@@ -249,6 +258,7 @@ class ArgoScheduler(config.Options, Scheduler):  # type: ignore[misc]  # upstrea
     def _described(self, job: Job, with_files: bool) -> models.DescribeJob:
         values = {name: getattr(job, name) for name in COLUMNS}
         values["status"] = models.Status(job.status.value)
+        values |= {"job_id": self.outward(job.job_id), **describes(self.backend_id)}
         for name in ("tags", "output_formats", "packaged_files"):
             values[name] = None if values[name] is None else list(values[name])
         described = models.DescribeJob(**values)
@@ -272,9 +282,12 @@ class ArgoJobFiles(JobFilesManager):  # type: ignore[misc]  # upstream is untype
 
     async def copy_from_staging(self, job_id: str, redownload: Any = False) -> None:
         """Copy a job's files to where JupyterLab shows them."""
-        if isinstance(self.scheduler, ArgoScheduler):
+        # jupyter_scheduler 3 has a scheduler for each backend
+        find = getattr(self, "_get_scheduler", None)
+        scheduler = find(job_id) if find else self.scheduler
+        if isinstance(scheduler, ArgoScheduler):
             again = str(redownload).lower() not in ("", "0", "false", "none")
-            await self.scheduler.download(job_id, again)
+            await scheduler.download(job_id, again)
         else:  # an operator chose another scheduler
             await super().copy_from_staging(job_id, redownload)
 
@@ -293,7 +306,7 @@ async def _beside(threads: ThreadPoolExecutor, call: Callable[[], Answer]) -> An
 def _request(model: models.CreateJob) -> JobRequest:
     tags = None if model.tags is None else tuple(model.tags)
     formats = None if model.output_formats is None else tuple(model.output_formats)
-    same = model.dict(exclude={"tags", "output_formats", "input_filename"})
+    same = model.dict(include=REQUESTED - {"tags", "output_formats", "input_filename"})
     given = model.input_filename or ""
     return JobRequest(**same, tags=tags, output_formats=formats, input_filename=given)
 
@@ -352,7 +365,7 @@ def _query(query: models.ListJobsQuery) -> JobsQuery:
 
 def _job(model: models.DescribeJob) -> Job:
     values = {name: getattr(model, name) for name in COLUMNS if hasattr(model, name)}
-    values["status"] = JobStatus(model.status.value)
+    values |= {"status": JobStatus(model.status.value), "job_id": inward(model.job_id)}
     for name in ("output_formats", "packaged_files"):
         values[name] = tuple(values[name] or ())
     return Job(**values)

@@ -23,6 +23,7 @@ from tornado.iostream import StreamClosedError
 from tornado.web import HTTPError, authenticated
 
 from scheduler_plugin import logs
+from scheduler_plugin.backend import inward
 from scheduler_plugin.errors import NoSuchJob
 from scheduler_plugin.records import Job
 from scheduler_plugin.reruns import rerun
@@ -68,6 +69,7 @@ class LogHandler(JobHandler):
     async def get(self, job_id: str) -> None:
         """Answer what is wanted of it."""
         follow = self.get_query_argument("follow", "false").lower() in ("true", "1", "")
+        job_id = inward(job_id)
         job = await self.asked(self.scheduler.jobs.get, job_id)
         path = self.scheduler.jobs.folder(job_id).output("log")
         tail = self._number("tail")
@@ -121,8 +123,8 @@ class RerunHandler(JobHandler):
     @authenticated
     async def post(self, job_id: str) -> None:
         """Start it and answer the new job's id."""
-        started = await self.asked(rerun, self.scheduler.definitions, job_id)
-        self.finish(json.dumps({"job_id": started}))
+        started = await self.asked(rerun, self.scheduler.definitions, inward(job_id))
+        self.finish(json.dumps({"job_id": self.scheduler.outward(started)}))
 
 
 def _jupyter_server_extension_points() -> list[dict[str, str]]:
