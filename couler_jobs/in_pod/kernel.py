@@ -14,6 +14,7 @@ import subprocess
 import sys
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -27,6 +28,7 @@ _OURS = frozenset(
     | {"JUPYTER_PATH", "JUPYTER_CONFIG_PATH", "JUPYTER_DATA_DIR", "JUPYTER_RUNTIME_DIR"}
     | {"PYTHONHOME", "PYTHONEXECUTABLE", "__PYVENV_LAUNCHER__"}
 )
+_IPYKERNEL = frozenset({"ipykernel_launcher", "ipykernel"})
 _ACTIVATION = frozenset({"CONDA_PREFIX", "CONDA_DEFAULT_ENV", "CONDA_SHLVL", "VIRTUAL_ENV"})
 
 # Runs what packages such as gdal lay into the environment. A fixed text: values come by variables.
@@ -158,12 +160,16 @@ def _check_program(kernel: Kernel) -> None:
             f"The kernel {kernel.name!r} of {kernel.prefix} starts {program}, which is not there: "
             f"{_how_to_install(kernel.prefix)}."
         )
-    modules = {"ipykernel_launcher", "ipykernel"}
-    if modules.intersection(kernel.argv[1:3]) and not _has_ipykernel(kernel.prefix, program):
+    if _module(kernel.argv) in _IPYKERNEL and not _has_ipykernel(kernel.prefix, program):
         raise Refused(
             f"The environment {kernel.prefix} has no ipykernel, which its kernel {kernel.name!r} "
             f"needs: {_how_to_install(kernel.prefix)}."
         )
+
+
+def _module(argv: tuple[str, ...]) -> str:
+    """What `-m` names, wherever it stands: ipykernel writes `-Xfrozen_modules=off` before it."""
+    return next((name for option, name in pairwise(argv) if option == "-m"), "")
 
 
 def _has_ipykernel(home: str, program: str) -> bool:
