@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Mapping
 from types import MappingProxyType
 from typing import Any, Final
@@ -21,17 +22,22 @@ def check_arguments(
     env: Mapping[str, str] = MappingProxyType({}),
     *,
     values_may_lack: bool = False,
+    first_wins: bool = False,
 ) -> None:
-    """Names, and a value for each, unless whoever submits a template gives them."""
+    """Names, and a value for each, unless whoever submits a template gives them.
+
+    Of two with one name Argo takes the first where it adds those of a WorkflowTemplate.
+    """
+    check_names = functools.partial(check_unique, env=env, first_wins=first_wins)
     parameters: list[dict[str, Any]] = arguments.get("parameters", [])
     if parameters:
-        check_unique(parameters, report, (path, "parameters"), "parameter", env)
+        check_names(parameters, report, (path, "parameters"), "parameter")
         for index, parameter in enumerate(parameters):
             if "value" not in parameter or len(parameter) > 2:
                 where = ((path, "parameters"), index)
                 _value(parameter, report, where, values_may_lack)
     if artifacts := arguments.get("artifacts"):
-        check_unique(artifacts, report, (path, "artifacts"), "artifact", env)
+        check_names(artifacts, report, (path, "artifacts"), "artifact")
         for index, artifact in enumerate(artifacts):
             _artifact(artifact, report, ((path, "artifacts"), index))
 

@@ -99,7 +99,7 @@ def check_dag(
         if task.get("when"):
             advise_when(task["when"], ((path, index), "when"), context.report)
             scope.skippable[names[index]] = skippable_outputs(found.body) if found else frozenset()
-        known = fields_for(found, "templateRef" in task, is_loop(task))
+        known = fields_for(found, context.is_elsewhere(task, name), is_loop(task))
         scope.nodes[names[index]] = known
     _target(context, template, set(names), scope, env)
     for index, task in enumerate(tasks):
@@ -249,7 +249,7 @@ def _task(
         if "inline" in task:
             with_inline_inputs(task, scope)
         context.check_tags(tags, scope, env)
-        check_closed(task, "task", tags, report)
+        check_closed(task, "task", tags, report, env)
         if scope.skippable:
             advise_skipped(tags, scope, defaults_of(called), report)
     if arguments:

@@ -26,9 +26,9 @@ def check_deep(
     context.seen.add(template.name)
     if not template.kind:
         return
-    check_closed(template.body, "template", context.bag(template.body), context.report)
     scope = context.scope_of(template)
     env = context.environment(template, arguments)
+    check_closed(template.body, "template", context.bag(template.body), context.report, env)
     if template.kind == "steps":
         yield from check_steps(context, template, scope, env)
     elif template.kind == "dag":

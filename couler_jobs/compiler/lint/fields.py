@@ -33,6 +33,7 @@ _EXPECTED: Final = {
     "bool": "true or false",
     "int32": "a whole number",
     "int64": "a whole number",
+    "uint64": "a whole number",
     "text": "text",
     "time": "a time as text",
     "bytes": "base64 text",
@@ -104,7 +105,7 @@ class _Walk:
             elif slot.kind == MAP:
                 self._map(value, slot, path, bag)
             else:
-                self._anything(value, path, bag)
+                bag.extend(tagged(value, path))
         for inner, outer in reversed(self._nested):
             outer.extend(inner)
         return self._walked
@@ -173,23 +174,9 @@ class _Walk:
         else:
             self._closer(item, slot, path, bag)
 
-    def _anything(self, whole: Any, start: Path, bag: Bag) -> None:
-        """A place where Argo takes any JSON: only tags matter."""
-        todo: list[tuple[Any, Path]] = [(whole, start)]
-        while todo:
-            value, path = todo.pop()
-            if isinstance(value, str):
-                if "{{" in value:
-                    bag.append((path, value))
-            elif isinstance(value, dict):
-                todo.extend((item, (path, str(key))) for key, item in value.items())
-                bag.extend(((path, key), key) for key in value if "{{" in str(key))
-            elif isinstance(value, list):
-                todo.extend((item, (path, index)) for index, item in enumerate(value))
-
     def _closer(self, item: Any, slot: Slot, path: Path, bag: Bag) -> None:
         """A value whose class is not simply the expected one."""
-        if slot.kind == ANY:
+        if slot.kind == ANY and slot.python is None:
             self._stack.append((item, slot, path, bag))
         elif item is None:
             self._null(slot, path)
@@ -280,6 +267,21 @@ def _about_unknown(key: str, shape: Shape, target: Target) -> tuple[str, str]:
     return message, fix
 
 
+def tagged(whole: Any, start: Path) -> Iterator[tuple[Path, str]]:
+    """The strings with tags anywhere in a JSON value, keys of mappings among them."""
+    todo: list[tuple[Any, Path]] = [(whole, start)]
+    while todo:
+        value, path = todo.pop()
+        if isinstance(value, str):
+            if "{{" in value:
+                yield path, value
+        elif isinstance(value, dict):
+            todo.extend((item, (path, str(key))) for key, item in value.items())
+            yield from (((path, key), key) for key in value if "{{" in str(key))
+        elif isinstance(value, list):
+            todo.extend((item, (path, index)) for index, item in enumerate(value))
+
+
 def cleaned(manifest: dict[str, Any], kind: str, target: Target) -> dict[str, Any]:
     """A copy as Argo Server reads it: nulls gone, names in the right case, odd values dropped."""
     root: dict[str, Any] = {}
@@ -330,7 +332,7 @@ def _read(item: Any, slot: Slot) -> Any:
     if slot.kind == ANY:
         return item
     if slot.kind in (STRUCT, MAP):
-        return {} if isinstance(item, dict) else (item if slot.type_name == "plugin" else None)
+        return {} if isinstance(item, dict) else None
     if slot.kind == LIST:
         return [] if isinstance(item, list) else None
     if slot.type_name == "text":

@@ -6,16 +6,16 @@ import re
 from collections.abc import Mapping
 from typing import Any, Final
 
+from couler_jobs.compiler.lint.fields import Bag, tagged
 from couler_jobs.compiler.lint.graph import find_cycle
 from couler_jobs.compiler.lint.names import check_field_name
 from couler_jobs.compiler.lint.report import shown
+from couler_jobs.compiler.lint.resource import check_resource
 from couler_jobs.compiler.lint.tags import Scope, substitute
-from couler_jobs.compiler.lint.templates import Context, Template, is_parameter_tag
+from couler_jobs.compiler.lint.templates import Context, Template
 from couler_jobs.spec.manifest import Path
 from couler_jobs.spec.versions import V4_1
 
-_ACTIONS: Final = ("get", "create", "apply", "delete", "replace", "patch")
-_EXPRESSION: Final = re.compile(r"\{\{\s*=\s*(.+?)\s*\}\}")
 _WHOLE: Final = re.compile(r"[+-]?[0-9]+", re.ASCII)
 
 
@@ -30,6 +30,7 @@ def check_leaf(
     body, path, report = template.body, template.path, context.report
     own = _own_scope(template, scope)
     context.check_tags(context.own_bag(template, arguments), own, env)
+    context.check_tags(_given_artifacts(context, template, arguments or {}), own, env)
     if template.name:
         context.check_tags(context.pod_metadata, own, env)
     if "outputs" in body:
@@ -42,7 +43,7 @@ def check_leaf(
     if "containerSet" in body:
         _container_set(context, template)
     if "resource" in body:
-        _resource(context, template, env)
+        check_resource(context, template, own, env)
     for index, sidecar in enumerate(body.get("sidecars", [])):
         _reserved(context, sidecar.get("name", ""), ((path, "sidecars"), index))
     _deadline(context, body, path, env)
@@ -57,6 +58,20 @@ def _own_scope(template: Template, scope: Scope) -> Scope:
             if item.get(key):
                 scope.names.add(f"outputs.{word}.{item.get('name', '')}.path")
     return scope
+
+
+def _given_artifacts(context: Context, template: Template, arguments: dict[str, Any]) -> Bag:
+    """The tagged strings of the workflow's own artifacts that take the place of a template's."""
+    names = {artifact.get("name", "") for artifact in template.artifacts}
+    where: Path = ((context.path, "arguments"), "artifacts")
+    return [
+        found
+        for index, artifact in enumerate(arguments.get("artifacts", []))
+        if artifact.get("name", "") in names
+        for key, value in artifact.items()
+        if key not in ("path", "mode", "recurseMode")
+        for found in tagged(value, ((where, index), key))
+    ]
 
 
 def _image(context: Context, container: dict[str, Any], kind: str, path: Path) -> None:
@@ -137,43 +152,6 @@ def _reserved(context: Context, name: str, path: Path) -> None:
             context.report.warning("reserved-name", (path, "name"), said)
 
 
-def _resource(context: Context, template: Template, env: Mapping[str, str]) -> None:
-    resource, path = template.body["resource"], (template.path, "resource")
-    report = context.report
-    action = substitute(resource.get("action", ""), env)
-    if context.placeholder not in action and action not in _ACTIONS:
-        said = f"{shown(action)} is not an action; {', '.join(_ACTIONS)} are."
-        report.error("value", (path, "action"), said)
-    if action in ("get", "delete"):
-        return
-    if not resource.get("manifest") and "manifestFrom" not in resource:
-        said = f"The action {shown(action)} needs a `manifest`."
-        report.error("required", (path, "manifest"), said)
-    if resource.get("manifest") and "manifestFrom" in resource:
-        report.error("value", path, "`manifest` and `manifestFrom` exclude each other.")
-    manifest = resource.get("manifest", "")
-    if manifest and not is_parameter_tag(manifest[: manifest.find("}}") + 2]):
-        _check_manifest(context, substitute(manifest, env), path)
-    source = resource.get("manifestFrom", {}).get("artifact")
-    if source is not None and not any(
-        artifact.get("name") == source.get("name") for artifact in template.artifacts
-    ):
-        said = f"There is no input artifact named {shown(source.get('name', ''))}."
-        report.error("unknown-artifact", (path, "manifestFrom"), said)
-
-
-def _check_manifest(context: Context, text: str, path: Path) -> None:
-    """A manifest is YAML, apart from expressions, which may stand for anything."""
-    import yaml
-
-    try:
-        for _ in yaml.parse(_EXPRESSION.sub("x", text), Loader=yaml.CSafeLoader):
-            pass
-    except yaml.YAMLError as error:
-        said = f"The manifest is not YAML: {' '.join(str(error).split())[:200]}."
-        context.report.error("manifest", (path, "manifest"), said)
-
-
 def _deadline(context: Context, body: dict[str, Any], path: Path, env: Mapping[str, str]) -> None:
     deadline = body.get("activeDeadlineSeconds")
     if deadline is None:
@@ -181,6 +159,6 @@ def _deadline(context: Context, body: dict[str, Any], path: Path, env: Mapping[s
     text = substitute(deadline, env) if isinstance(deadline, str) else str(deadline)
     if context.placeholder in text or (text.startswith("{{") and text.endswith("}}")):
         return
-    if not _WHOLE.fullmatch(text) or int(text) < 0:
+    if not _WHOLE.fullmatch(text) or not 0 <= int(text[:20]) < 2**63:
         said = f"{shown(deadline)} is not a number of seconds."
         context.report.error("value", (path, "activeDeadlineSeconds"), said)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any, TypeAlias
+from typing import Any, Final, TypeAlias
 
 from couler_jobs.compiler.lint.names import is_label_value, is_qualified_name, is_subdomain
 from couler_jobs.compiler.lint.report import Report, shown
@@ -13,6 +13,7 @@ from couler_jobs.spec.manifest import Path, path_of
 Refuse: TypeAlias = Callable[..., None]
 
 _METADATA: Path = path_of("metadata")
+_MOST_ANNOTATED: Final = 256 * 1024
 
 
 def check_metadata(manifest: dict[str, Any], kind: str, report: Report) -> None:
@@ -46,10 +47,17 @@ def _labels(metadata: dict[str, Any], refuse: Refuse) -> None:
             refuse("label", where, f"{shown(key)} cannot be the name of a label.")
         if not is_label_value(value):
             refuse("label", where, f"{shown(value)} cannot be the value of a label.")
-    for key in metadata.get("annotations", {}):
+    annotations = metadata.get("annotations", {})
+    if sum(map(_bytes, annotations)) + sum(map(_bytes, annotations.values())) > _MOST_ANNOTATED:
+        refuse("limit", (_METADATA, "annotations"), "All annotations have at most 256 KiB.")
+    for key in annotations:
         if not is_qualified_name(key.lower()):
             where = ((_METADATA, "annotations"), key)
             refuse("label", where, f"{shown(key)} cannot be the name of an annotation.")
+
+
+def _bytes(text: str) -> int:
+    return len(text.encode())
 
 
 def _rest(metadata: dict[str, Any], refuse: Refuse) -> None:
@@ -60,7 +68,10 @@ def _rest(metadata: dict[str, Any], refuse: Refuse) -> None:
             refuse("label", where, f"{shown(finalizer)} cannot be the name of a finalizer.")
     if metadata.get("generation", 0) < 0:
         refuse("value", (_METADATA, "generation"), "The generation cannot be negative.")
-    for index, owner in enumerate(metadata.get("ownerReferences", [])):
+    owners = metadata.get("ownerReferences", [])
+    if sum(owner.get("controller") is True for owner in owners) > 1:
+        refuse("value", (_METADATA, "ownerReferences"), "Only one owner can be the controller.")
+    for index, owner in enumerate(owners):
         path: Path = ((_METADATA, "ownerReferences"), index)
         for word in ("apiVersion", "kind", "name", "uid"):
             if not owner.get(word):

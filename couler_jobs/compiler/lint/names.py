@@ -52,11 +52,15 @@ def check_unique(
     path: Path,
     what: str,
     env: Mapping[str, str] = MappingProxyType({}),
+    *,
+    first_wins: bool = False,
 ) -> None:
     """Names that are there, legal and different, of parameters and artifacts.
 
-    `env` has the values of tags, where Argo puts them in before it looks at the names.
+    `env` has the values of tags, where Argo puts them in before it looks at the names;
+    `first_wins` says that it leaves out the later ones with a name.
     """
+    twice = report.warning if first_wins else report.error
     if len(items) == 1 and is_parameter_name(items[0].get("name", "")):
         return
     seen: set[str] = set()
@@ -69,7 +73,7 @@ def check_unique(
             said = f"The {what} name {shown(name)} may hold letters, digits, '-' and '_' only."
             report.error("name", where, said)
         elif name in seen:
-            report.error("duplicate", where, f"There are two {what}s named {shown(name)}.")
+            twice("duplicate", where, f"There are two {what}s named {shown(name)}.")
         seen.add(name)
 
 

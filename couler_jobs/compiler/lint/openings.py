@@ -13,7 +13,8 @@ from typing import Any, Final
 
 from couler_jobs.compiler.lint.fields import Bag
 from couler_jobs.compiler.lint.report import Report, shown
-from couler_jobs.compiler.lint.tags import is_open
+from couler_jobs.compiler.lint.tags import is_open, opens_expression
+from couler_jobs.spec.versions import V3_7
 
 _STEP: Final = (
     "name template inline arguments templateRef withItems withParam withSequence when continueOn "
@@ -29,6 +30,7 @@ _CONTAINER: Final = (
     "lifecycle terminationMessagePath terminationMessagePolicy imagePullPolicy securityContext "
     "stdin stdinOnce tty source"
 )
+_SIDECAR: Final = f"{_CONTAINER} mirrorVolumeMounts"
 _PARAMETER: Final = "name default value valueFrom globalName enum description"
 _SOURCE: Final = (
     "path jsonPath jqFilter event parameter supplied configMapKeyRef default expression"
@@ -51,6 +53,10 @@ _ORDERS: Final[Mapping[str, tuple[str, ...]]] = {
     "tasks": tuple(_TASK.split()),
     "container": tuple(_CONTAINER.split()),
     "script": tuple(_CONTAINER.split()),
+    "sidecars": tuple(_SIDECAR.split()),
+    "initContainers": tuple(_SIDECAR.split()),
+    "containerSet": ("containers", "volumeMounts", "retryStrategy"),
+    "containers": tuple(f"{_CONTAINER} dependencies".split()),
     "dag": ("target", "tasks", "failFast"),
     "outputs": ("parameters", "artifacts", "result", "exitCode"),
     "inputs": ("parameters", "artifacts"),
@@ -68,22 +74,40 @@ _ALWAYS: Final[Mapping[str, Mapping[str, Any]]] = {
     "tasks": {"arguments": {}},
     "template": {"inputs": {}, "outputs": {}, "metadata": {}},
     "container": {"name": "", "resources": {}},
+    "sidecars": {"name": "", "resources": {}},
+    "initContainers": {"name": "", "resources": {}},
+    "containers": {"name": "", "resources": {}},
     "script": {"name": "", "resources": {}, "source": ""},
 }
 
 
-def check_closed(part: dict[str, Any], what: str, bag: Bag, report: Report) -> None:
+def check_closed(
+    part: dict[str, Any], what: str, bag: Bag, report: Report, values: Mapping[str, str]
+) -> None:
     """Report each text of a `step`, `task`, `template` or `outputs` that opens a tag for good."""
     for path, text in bag:
-        if not is_open(text):
+        if not is_open(text, values):
             continue
         fix = "Write `}}` at its end."
-        if _closes(part, what, text):
+        if not _breaks(text, report) and _closes(part, what, text):
             said = f"The text {shown(text)} opens a tag and does not close it."
             report.warning("open-tag", path, said, fix)
         else:
             said = f"The text {shown(text)} opens a tag, and nothing closes it."
             report.error("open-tag", path, said, fix)
+
+
+def check_pod_metadata(bag: Bag, report: Report) -> None:
+    """Labels and annotations that every pod gets: Argo puts them into each template."""
+    for path, text in bag:
+        if is_open(text, {}) and _breaks(text, report):
+            said = f"The text {shown(text)} opens an expression and does not close it."
+            report.error("open-tag", path, said, "Write `}}` at its end.")
+
+
+def _breaks(text: str, report: Report) -> bool:
+    """Whether it is an expression that is open: beyond its text stands a quote, which ends it."""
+    return report.target >= V3_7 and opens_expression(text)
 
 
 def _closes(part: dict[str, Any], what: str, text: str) -> bool:

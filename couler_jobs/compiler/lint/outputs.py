@@ -36,7 +36,7 @@ def check_outputs(
     check_unique(parameters, report, (path, "parameters"), "parameter", env)
     check_unique(artifacts, report, (path, "artifacts"), "artifact", env)
     context.check_tags(context.bag(outputs), scope, env)
-    check_closed(outputs, "outputs", context.bag(outputs), report)
+    check_closed(outputs, "outputs", context.bag(outputs), report, env)
     for index, artifact in enumerate(artifacts):
         where = ((path, "artifacts"), index)
         if template.is_leaf:

@@ -24,6 +24,7 @@ _CLASSES: Final[Mapping[str, type]] = {
     "bool": bool,
     "int32": int,
     "int64": int,
+    "uint64": int,
     "text": str,
     "time": str,
     "bytes": str,
@@ -94,6 +95,8 @@ def _typed(type_name: str, path: str, loose: bool) -> Slot:
         return Slot(type_name, STRUCT, dict, rule, None, loose)
     if type_name == "any" or (type_name == "num" and loose):
         return Slot(type_name, ANY, None, None, None, loose)
+    if type_name == "plugin":
+        return Slot(type_name, ANY, dict, _plugin, None, loose)
     plain = rule or _BUILT_IN.get(type_name)
     if type_name == "quantity" and not loose:
         plain = _strict_quantity
@@ -175,7 +178,7 @@ def _set(value: list[Any]) -> str | None:
 
 _QUANTITY = re.compile(
     r"[+-]?(?:[0-9]+(?:\.[0-9]*)?|\.[0-9]+)"
-    r"(?:[KMGTPE]i|[numkMGTPE]|[eE][+-]?(?:[0-9]+(?:\.[0-9]*)?|\.[0-9]+))?",
+    r"(?:[KMGTPE]i|[numkMGTPE]|[eE][+-]?[0-9]+)?",
     re.ASCII,
 )
 _TIME = re.compile(r"\d{4}-\d\d-\d\d[Tt]\d\d:\d\d:\d\d(?:\.\d+)?(?:[Zz]|[+-]\d\d:\d\d)", re.ASCII)
@@ -225,6 +228,10 @@ def _int64(value: int) -> str | None:
     return None if -(2**63) <= value < 2**63 else "does not fit into 64 bits"
 
 
+def _uint64(value: int) -> str | None:
+    return None if 0 <= value < 2**64 else "is negative or does not fit into 64 bits"
+
+
 def _plugin(value: dict[str, Any]) -> str | None:
     return None if len(value) == 1 else f"must have exactly one key, and has {len(value)}"
 
@@ -237,7 +244,7 @@ _BUILT_IN: Final[Mapping[str, Rule]] = {
     "bytes": _base64,
     "int32": _int32,
     "int64": _int64,
-    "plugin": _plugin,
+    "uint64": _uint64,
 }
 
 FIELD_NAME: Final = _matches(
@@ -252,7 +259,7 @@ _ARTIFACT_NAME: Final = _matches(
     r"^[-a-zA-Z0-9_{}.]+\Z", "may hold letters, digits, '-' and '_' only"
 )
 _ARTIFACT_GC: Final = _one_of("", "OnWorkflowCompletion", "OnWorkflowDeletion", "Never")
-_POSITIVE: Final = _between(1, None)
+_POSITIVE: Final = _between(1, 2**63 - 1)
 _MODE: Final = _between(0, 0o777)
 _NOT_EMPTY: Final = _length(1)
 
@@ -334,7 +341,7 @@ _RULES: Final[dict[str, Rule]] = {
         r"|([A-Za-z0-9*,/?-]+\s+){4}[A-Za-z0-9*,/?-]+)\Z",
         "is not a cron line with five fields, a descriptor such as @daily, or @every",
     ),
-    "CronWorkflowSpec.startingDeadlineSeconds": _between(0, None),
+    "CronWorkflowSpec.startingDeadlineSeconds": _between(0, 2**63 - 1),
     "DAGTask.name": FIELD_NAME,
     "DAGTemplate.tasks": _count(1, 200),
     "Gauge.operation": _one_of("Set", "Add", "Sub"),

@@ -72,10 +72,11 @@ def _step(
     check_loop(step, scope, report, path)
     arguments = step.get("arguments", {})
     check_arguments(arguments, report, (path, "arguments"), env)
-    called = context.resolve(step, path, substitute(step.get("template", ""), env))
+    wanted = substitute(step.get("template", ""), env)
+    called = context.resolve(step, path, wanted)
     if called is not None and called.name not in context.seen:
         yield context.deeper(context, called)
-    external = "templateRef" in step
+    external = context.is_elsewhere(step, wanted)
     if has_exit_hook(step):
         scope.nodes[name] = fields_for(called, external, False)
     if "hooks" in step:
@@ -85,7 +86,7 @@ def _step(
         if "inline" in step:
             with_inline_inputs(step, scope)
         context.check_tags(tags, scope, env)
-        check_closed(step, "step", tags, report)
+        check_closed(step, "step", tags, report, env)
         if scope.skippable:
             advise_skipped(tags, scope, defaults_of(called), report)
     if step.get("when"):

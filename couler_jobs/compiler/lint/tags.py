@@ -23,6 +23,10 @@ _LATE: Final = (
     "node.name",
 )
 
+UNCLOSED: Final = '"'
+"""Ends a tag that nothing closes: Argo reads on into the JSON around the text, so the first thing
+that its tag has beyond the text is a quote, and no name has one."""
+
 EVERYTHING: Final[frozenset[str]] = frozenset({"*"})
 """The outputs of a template that is not in this manifest: anything may be one."""
 
@@ -30,7 +34,7 @@ EVERYTHING: Final[frozenset[str]] = frozenset({"*"})
 def tags_in(text: str) -> list[str]:
     """The plain tags of a text, trimmed; expressions `{{=...}}` are left to their own check.
 
-    An opening `{{` without an end takes the rest of the text, as Argo reads it.
+    An opening `{{` without an end takes the rest of the text, and UNCLOSED.
     """
     if text.startswith("{{") and text.find("}}") == len(text) - 2:
         if not text.startswith("=", 2):
@@ -47,12 +51,30 @@ def _tags_in(text: str) -> Iterator[str]:
             yield match[1].strip()
     start = text.find("{{", end)
     if start >= 0 and not text.startswith("=", start + 2):
-        yield text[start + 2 :].strip()
+        yield text[start + 2 :].strip() + UNCLOSED
 
 
-def is_open(text: str) -> bool:
-    """Whether the text has a `{{` without an end."""
+def is_open(text: str, values: Mapping[str, str]) -> bool:
+    """Whether the text has a `{{` without an end, once the values of tags inside tags are in."""
+    if "{{" in text and text.count("{{") > text.count("}}"):
+        text = _TAG.sub(lambda match: _opened(match, values), text)
     return text.rfind("{{") > text.rfind("}}")
+
+
+def _opened(match: re.Match[str], values: Mapping[str, str]) -> str:
+    tag = filled(match[1], values)
+    return match[0] if tag == match[1] else f"{{{{{tag}"
+
+
+def opens_expression(text: str) -> bool:
+    """Whether the `{{` without an end of a text begins an expression."""
+    return text.startswith("=", text.find("{{", text.rfind("}}") + 1) + 2)
+
+
+def filled(tag: str, values: Mapping[str, str]) -> str:
+    """A tag with a tag inside: Argo puts the inner value in first."""
+    before, found, inner = tag.rpartition("{{")
+    return before + values[inner] if found and before and inner in values else tag
 
 
 def expressions_in(text: str) -> Iterator[str]:

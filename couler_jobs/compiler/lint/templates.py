@@ -13,7 +13,7 @@ from couler_jobs.compiler.lint.artifacts import check_location, check_path, has_
 from couler_jobs.compiler.lint.fields import Bag, Walked
 from couler_jobs.compiler.lint.names import check_unique
 from couler_jobs.compiler.lint.report import Report, shown
-from couler_jobs.compiler.lint.tags import EVERYTHING, Scope, substitute, tags_in
+from couler_jobs.compiler.lint.tags import EVERYTHING, UNCLOSED, Scope, filled, substitute, tags_in
 from couler_jobs.spec.manifest import Path
 from couler_jobs.spec.versions import V4_1
 
@@ -35,13 +35,6 @@ KINDS: Final = (
 )
 _PODS: Final = frozenset({"container", "containerSet", "script", "resource", "data"})
 _LEAVES: Final = _PODS | {"http", "plugin"}
-_RETRY_TAGS: Final = (
-    "retries",
-    "lastRetry.exitCode",
-    "lastRetry.status",
-    "lastRetry.duration",
-    "lastRetry.message",
-)
 _RETRY_POLICIES: Final = frozenset({"", "Always", "OnError", "OnFailure", "OnTransientError"})
 _NODE_FIELDS: Final = ("id", "startedAt", "finishedAt", "hostNodeName")
 _DIGITS: Final = re.compile(r"[+-]?[0-9]+", re.ASCII)
@@ -173,6 +166,8 @@ class Context:
     """The `workflow.*` tags, with their value or the placeholder."""
     any_output_artifact: bool = False
     seen: set[str] = field(default_factory=set)
+    fetched: set[str] = field(default_factory=set)
+    """The names of templates that came from elsewhere: Argo then knows them by name alone, too."""
     _shallow: set[int] = field(default_factory=set)
     _inline: dict[int, Template] = field(default_factory=dict)
 
@@ -225,6 +220,9 @@ class Context:
             return None
         template = self.templates.get(name)
         if name and template is None:
+            if name in self.fetched:
+                self._known_by_chance(name, (path, "template"))
+                return None
             self._undefined(name, (path, "template"))
             return None
         if "inline" in holder:
@@ -250,6 +248,16 @@ class Context:
             if not reference.get(word):
                 said = f"The reference to a template needs `{word}`."
                 self.report.error("required", (where, word), said)
+
+        self.fetched.add(reference.get("template", ""))
+
+    def is_elsewhere(self, holder: dict[str, Any], name: str) -> bool:
+        """Whether what a step, task or hook calls is not in this manifest, and yet may be there."""
+        return "templateRef" in holder or (name in self.fetched and name not in self.templates)
+
+    def _known_by_chance(self, name: str, path: Path) -> None:
+        said = f"{shown(name)} is found only because an earlier `templateRef` names it."
+        self.report.warning("unknown-template", path, said, "Write the `templateRef` here, too.")
 
     def _undefined(self, name: str, path: Path) -> None:
         import difflib
@@ -337,7 +345,7 @@ class Context:
         """Every tag of some strings must resolve."""
         for path, text in bag:
             for tag in tags_in(text):
-                if not scope.resolves(tag) and not scope.resolves(_filled(tag, env)):
+                if not scope.resolves(tag) and not scope.resolves(filled(tag, env)):
                     self._unresolved(tag, scope, path)
                 elif "{{" in (value := env.get(tag, "")):
                     for inner in tags_in(value):
@@ -345,8 +353,11 @@ class Context:
                             self._unresolved(inner, scope, path)
 
     def _unresolved(self, tag: str, scope: Scope, path: Path) -> None:
-        said = f"Nothing is known as {{{{{shown(tag)[1:-1]}}}}} here."
-        self.report.error("unresolved-tag", path, said, _hint(tag, scope))
+        name = tag.removesuffix(UNCLOSED)
+        said = f"Nothing is known as {{{{{shown(name)[1:-1]}}}}} here."
+        if name != tag:
+            said = f"The tag {{{{{shown(name)[1:-1]} is not closed."
+        self.report.error("unresolved-tag", path, said, _hint(name, scope))
 
     def export(self, template: Template, scope: Scope) -> None:
         """Make the global outputs of a called template known."""
@@ -394,12 +405,6 @@ def _is_replaced(path: Path, replaced: frozenset[Path]) -> bool:
 def is_parameter_tag(text: str) -> bool:
     """Whether a text holds a tag in place of a name."""
     return _PARAMETER_TAG.search(text) is not None
-
-
-def _filled(tag: str, env: Mapping[str, str]) -> str:
-    """A tag with a tag inside: Argo puts the inner value in first."""
-    before, found, inner = tag.rpartition("{{")
-    return before + env[inner] if found and before and inner in env else tag
 
 
 def _hint(tag: str, scope: Scope) -> str:

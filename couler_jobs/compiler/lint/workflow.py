@@ -13,6 +13,7 @@ from couler_jobs.compiler.lint.names import (
     is_label_value,
     is_qualified_name,
 )
+from couler_jobs.compiler.lint.openings import check_pod_metadata
 from couler_jobs.compiler.lint.report import shown
 from couler_jobs.compiler.lint.templates import (
     Checking,
@@ -52,13 +53,15 @@ def check_spec(context: Context, metadata: dict[str, Any]) -> None:
         spec.get("arguments", {}),
         report,
         (context.path, "arguments"),
-        values_may_lack=context.of_template or "workflowTemplateRef" in spec,
+        values_may_lack=context.of_template,
+        first_wins="workflowTemplateRef" in spec,
     )
     _values(context, metadata)
     if "workflowTemplateRef" in spec:
         _referring(context)
     else:
         run(_templates(context))
+        check_pod_metadata(context.pod_metadata, report)
     check_hooks(spec.get("hooks", {}), report, (context.path, "hooks"))
     for name, hook in spec.get("hooks", {}).items():
         if hook.get("template") and "workflowTemplateRef" not in spec:

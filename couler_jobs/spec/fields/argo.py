@@ -56,7 +56,7 @@ ExecutorPluginSidecar automountServiceAccountToken:bool container!:Container
 ExecutorPluginSpec sidecar!:ExecutorPluginSidecar
 GCSArtifact bucket:str key!:str serviceAccountKeySecret:SecretKeySelector
 Gauge operation:str realtime!:bool value!:str
-GitArtifact branch:str depth:int64 disableSubmodules:bool fetch:[str] insecureIgnoreHostKey:bool
+GitArtifact branch:str depth:uint64 disableSubmodules:bool fetch:[str] insecureIgnoreHostKey:bool
   insecureSkipTLS@3.6:bool passwordSecret:SecretKeySelector repo!:str revision:str
   singleBranch:bool sshPrivateKeySecret:SecretKeySelector usernameSecret:SecretKeySelector
 HDFSArtifact addresses:[str] dataTransferProtection@3.6:str force:bool hdfsUser:str
