@@ -8,6 +8,7 @@ import sqlite3
 import time
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
+from functools import partial
 from importlib import metadata
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
@@ -19,6 +20,7 @@ from couler_jobs.errors import BackendError, ConfigError, CoulerJobsError
 
 if TYPE_CHECKING:
     from couler_jobs.backends.argo_server.client import ArgoServerBackend
+    from couler_jobs.backends.kubernetes.client import KubernetesBackend
     from couler_jobs.backends.local.home import Home
 
 Status = Literal["ok", "warning", "error"]
@@ -58,7 +60,7 @@ def examine_all(backend: str | None = None, namespace: str | None = None) -> Ite
     name = backend or chosen_name(settings)
     yield ok("engine", f"{name}, because {_why(backend, settings)}.")
     checks: list[tuple[str, Callable[[], Iterator[Finding]]]] = [
-        *([] if name == "local" else [("server", lambda: of_server(name, settings))]),
+        *([("server", partial(SERVERS[name], settings))] if name in SERVERS else []),
         ("state folder", lambda: of_home(settings.home)),
         ("time zones", of_time_zones),
         ("notebooks", of_notebooks),
@@ -92,9 +94,25 @@ def _why(backend: str | None, settings: Settings) -> str:
 # --- Argo
 
 
-def of_server(name: str, settings: Settings) -> Iterator[Finding]:
-    """The server, its version, the namespace, who is asking, and whether they may submit."""
-    place: Any = choose(name, settings)
+def of_cluster(settings: Settings) -> Iterator[Finding]:
+    """The cluster, what its workflows are made for, the namespace, and what one may do there."""
+    place: Any = choose("kubernetes", settings)
+    try:
+        version = place.version()
+    except BackendError as error:
+        yield wrong("server", f"{place.address} does not answer as it should. {error}")
+        return
+    yield ok(
+        "server",
+        f"Kubernetes at {place.address} takes workflows of Argo {version}; "
+        f"namespace {place.namespace}.",
+    )
+    yield from _of_rights(place)
+
+
+def of_server(settings: Settings) -> Iterator[Finding]:
+    """The server, its version, the namespace, who is asking, and what they may do."""
+    place: Any = choose("argo-server", settings)
     try:
         version = place.version()
     except BackendError as error:
@@ -129,13 +147,26 @@ PROBE: Mapping[str, Any] = {
 """Only ever sent as a dry run: nothing is stored."""
 
 
-def _of_rights(place: ArgoServerBackend) -> Iterator[Finding]:
-    try:
-        place.dry_run(PROBE)
-    except BackendError as error:
-        yield wrong("rights", f"You may not submit workflows to {place.namespace}. {error}")
-    else:
-        yield ok("rights", f"You may submit workflows to {place.namespace}.")
+def _of_rights(place: ArgoServerBackend | KubernetesBackend) -> Iterator[Finding]:
+    mine = {"argo-workflows-executor/job-id": "doctor"}
+    for what, ask in (
+        ("submit workflows to", lambda: place.dry_run(PROBE)),
+        ("list the workflows of", lambda: any(place.list(mine))),
+        ("list the schedules of", lambda: any(place.list_crons(mine))),
+    ):
+        try:
+            ask()
+        except BackendError as error:
+            yield wrong("rights", f"You may not {what} {place.namespace}. {error}")
+        else:
+            yield ok("rights", f"You may {what} {place.namespace}.")
+
+
+SERVERS: Mapping[str, Callable[[Settings], Iterator[Finding]]] = {
+    "argo-server": of_server,
+    "kubernetes": of_cluster,
+}
+"""The check of each backend that is not this machine."""
 
 
 # --- this machine

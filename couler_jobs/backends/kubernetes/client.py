@@ -79,6 +79,11 @@ class KubernetesBackend(Backend):
     # --- the cluster
 
     @property
+    def address(self) -> str:
+        """The URL of the cluster."""
+        return self._objects.address
+
+    @property
     def namespace(self) -> str:
         """The Kubernetes namespace that runs go to."""
         return self._objects.namespace

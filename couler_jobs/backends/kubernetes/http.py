@@ -62,6 +62,11 @@ class HttpObjects:
     def __repr__(self) -> str:
         return f"HttpObjects({self._client.configuration.host!r}, {self.namespace!r})"
 
+    @property
+    def address(self) -> str:
+        """The URL of the cluster."""
+        return str(self._client.configuration.host)
+
     def close(self) -> None:
         """Close the pool's connections; the next call opens new ones."""
         self._client.rest_client.pool_manager.clear()

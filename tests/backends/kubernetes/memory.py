@@ -22,6 +22,8 @@ class MemoryObjects:
     what happens at each sleep; `events` what each watch tells; `texts` the log of each pod.
     """
 
+    address = "https://cluster.example.org"
+
     def __init__(self) -> None:
         self.namespace = "lab"
         self.kept: dict[tuple[Resource, str], Object] = {}
