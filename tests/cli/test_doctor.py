@@ -16,6 +16,7 @@ from couler_jobs.cli import checks, main, places
 from couler_jobs.cli.checks import Finding
 from couler_jobs.errors import Forbidden, Unavailable
 from couler_jobs.spec.status import Manifest, RunInfo
+from tests.backends.kubernetes.memory import MemoryObjects, backend_of
 from tests.backends.local.test_ticking import cron
 from tests.runs.fake import FakeBackend, info
 
@@ -147,8 +148,45 @@ def test_a_server_that_is_away_is_an_error(monkeypatch: pytest.MonkeyPatch) -> N
 def test_who_may_not_submit_is_told_what_to_ask_for(monkeypatch: pytest.MonkeyPatch) -> None:
     serve(monkeypatch, Server(forbidden=True, known=False))
     assert finding("identity").status == "warning"
-    assert finding("rights").status == "error"
-    assert "argo-developer" in finding("rights").message
+    rights = [one for one in checks.examine_all() if one.about == "rights"]
+    assert rights[0].status == "error"
+    assert "argo-developer" in rights[0].message
+
+
+def cluster(monkeypatch: pytest.MonkeyPatch) -> MemoryObjects:
+    """A cluster that `--backend kubernetes` leads to."""
+    objects = MemoryObjects()
+    objects.unknown = {"coulerJobsProbe"}
+    monkeypatch.setitem(choose.MAKERS, "kubernetes", lambda settings: backend_of(objects))
+    return objects
+
+
+def test_the_cluster_its_namespace_and_every_right(monkeypatch: pytest.MonkeyPatch) -> None:
+    cluster(monkeypatch)
+    assert finding("server", "kubernetes").message == (
+        "Kubernetes at https://cluster.example.org takes workflows of Argo 4.1; namespace lab."
+    )
+    rights = [one for one in checks.examine_all("kubernetes") if one.about == "rights"]
+    assert [one.message for one in rights] == [
+        "You may submit workflows to lab.",
+        "You may list the workflows of lab.",
+        "You may list the schedules of lab.",
+    ]
+
+
+def test_a_cluster_that_is_away_is_an_error(monkeypatch: pytest.MonkeyPatch) -> None:
+    cluster(monkeypatch).faults["create"] = [Unavailable("Connection refused.")]
+    found = finding("server", "kubernetes")
+    assert (found.status, "Connection refused" in found.message) == ("error", True)
+
+
+def test_a_right_that_is_missing_is_named_and_the_others_are_too(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    cluster(monkeypatch).faults["page"] = [Forbidden("Ask an administrator.")]
+    rights = [one for one in checks.examine_all("kubernetes") if one.about == "rights"]
+    assert [one.status for one in rights] == ["ok", "error", "ok"]
+    assert rights[1].message == "You may not list the workflows of lab. Ask an administrator."
 
 
 # --- this machine

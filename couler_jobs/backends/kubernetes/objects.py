@@ -37,6 +37,10 @@ class Objects(Protocol):
 
     namespace: str
 
+    @property
+    def address(self) -> str:
+        """The URL of the cluster."""
+
     def get(self, resource: Resource, name: str) -> Object:
         """One object as it is now."""
 
