@@ -124,3 +124,17 @@ class Backend(ABC):
     @abstractmethod
     def trigger_cron(self, name: str) -> RunInfo:
         """Start one run of it now, also while it is suspended."""
+
+    # --- workflow templates
+
+    @abstractmethod
+    def apply_template(self, manifest: Manifest) -> None:
+        """Create the WorkflowTemplate, or make the existing one of that name like this manifest."""
+
+    @abstractmethod
+    def get_template(self, name: str) -> Manifest:
+        """The WorkflowTemplate as it is now."""
+
+    @abstractmethod
+    def delete_template(self, name: str) -> None:
+        """Remove it; runs that were made of it stay."""

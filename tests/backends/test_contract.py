@@ -35,6 +35,8 @@ UNKNOWN: list[Callable[[Backend], Any]] = [
     lambda backend: backend.retry("nobody"),
     lambda backend: backend.resubmit("nobody"),
     lambda backend: backend.delete("nobody"),
+    lambda backend: backend.get_template("nobody"),
+    lambda backend: backend.delete_template("nobody"),
 ]
 HANDLER: dict[str, Any] = {
     "onExit": "bye",
@@ -274,3 +276,26 @@ def test_the_name_of_a_deleted_workflow_is_free_again(backend: Backend) -> None:
     backend.submit(workflow(sh("a", "echo new"), name=name))
     finish(backend, name)
     assert text_of(backend, name) == "new"
+
+
+# --- workflow templates
+
+
+def template(name: str, text: str) -> dict[str, Any]:
+    manifest = workflow(sh("a", text))
+    return {**manifest, "kind": "WorkflowTemplate", "metadata": {"name": name}}
+
+
+def test_a_workflow_runs_the_template_that_it_refers_to(backend: Backend) -> None:
+    name = named()
+    backend.apply_template(template(name, "echo old"))
+    backend.apply_template(template(name, "echo new"))
+    try:
+        whole = workflow(sh("a", "true"))
+        run = backend.submit({**whole, "spec": {"workflowTemplateRef": {"name": name}}})
+        assert finish(backend, run.name).phase is Phase.SUCCEEDED
+        assert "new" in text_of(backend, run.name)
+    finally:
+        backend.delete_template(name)
+    with pytest.raises(NotFound, match=name):
+        backend.get_template(name)

@@ -53,6 +53,7 @@ class FakeBackend(Backend):
         self.submitted: list[dict[str, Any]] = []
         self.crons: dict[str, CronInfo] = {}
         self.applied: list[dict[str, Any]] = []
+        self.templates: dict[str, Manifest] = {}
 
     def _next(self) -> RunInfo:
         answer = self.answers.pop(0) if len(self.answers) > 1 else self.answers[0]
@@ -63,6 +64,18 @@ class FakeBackend(Backend):
     def _did(self, *words: str) -> RunInfo:
         self.asked.append(words)
         return self._next()
+
+    def apply_template(self, manifest: Manifest) -> None:
+        self.templates[manifest["metadata"]["name"]] = manifest
+
+    def get_template(self, name: str) -> Manifest:
+        if name not in self.templates:
+            raise NotFound(f"There is no workflow template {name}.")
+        return self.templates[name]
+
+    def delete_template(self, name: str) -> None:
+        self.get_template(name)
+        del self.templates[name]
 
     def version(self) -> str:
         return self.speaks

@@ -207,13 +207,7 @@ class KubernetesBackend(Backend):
         """Create the CronWorkflow, or make the existing one of that name like this manifest."""
         check_cron(manifest)
         ours = self._here(manifest)
-        try:
-            return cron_info(self._objects.create(Resource.CRON, ours))
-        except (AlreadyExists, Unavailable) as error:
-            try:
-                return self._made_alike(ours)
-            except NotFound:
-                raise error from None  # the create did nothing, so its own end is the news
+        return cron_info(self._applied(Resource.CRON, ours))
 
     def get_cron(self, name: str) -> CronInfo:
         """The cron workflow as it is now."""
@@ -261,6 +255,20 @@ class KubernetesBackend(Backend):
         there = self._objects.get(Resource.CRON, name)
         return self.submit(derived.tick(there, self._now()))
 
+    # --- workflow templates
+
+    def apply_template(self, manifest: Manifest) -> None:
+        """Create the WorkflowTemplate, or make the existing one of that name like this manifest."""
+        self._applied(Resource.TEMPLATE, self._here(manifest))
+
+    def get_template(self, name: str) -> Manifest:
+        """The WorkflowTemplate as it is now."""
+        return self._objects.get(Resource.TEMPLATE, name)
+
+    def delete_template(self, name: str) -> None:
+        """Remove it; runs that were made of it stay."""
+        self._objects.delete(Resource.TEMPLATE, name)
+
     # --- helpers
 
     @once
@@ -302,14 +310,23 @@ class KubernetesBackend(Backend):
             change["status"] = status
         return self._changed(name, change) if len(change) > 1 else run
 
-    def _made_alike(self, manifest: Object) -> CronInfo:
-        for _ in range(TRIES):
-            there = self._objects.get(Resource.CRON, manifest["metadata"]["name"])
-            with contextlib.suppress(api.Conflict):  # its controller was quicker: once more
-                whole = submissions.merged(there, manifest)
-                return cron_info(self._objects.replace(Resource.CRON, whole))
+    def _applied(self, resource: Resource, manifest: Object) -> Object:
+        try:
+            return self._objects.create(resource, manifest)
+        except (AlreadyExists, Unavailable) as error:
+            try:
+                return self._made_alike(resource, manifest)
+            except NotFound:
+                raise error from None  # the create did nothing, so its own end is the news
+
+    def _made_alike(self, resource: Resource, manifest: Object) -> Object:
         name = manifest["metadata"]["name"]
-        raise Unavailable(f"Cron workflow {name} changes too quickly; try again later.")
+        for _ in range(TRIES):
+            there = self._objects.get(resource, name)
+            with contextlib.suppress(api.Conflict):  # its controller was quicker: once more
+                return self._objects.replace(resource, submissions.merged(there, manifest))
+        words = resource.words.capitalize()
+        raise Unavailable(f"{words} {name} changes too quickly; try again later.")
 
     def _pause_cron(self, name: str, *, paused: bool) -> CronInfo:
         return cron_info(self._objects.patch(Resource.CRON, name, {"spec": {"suspend": paused}}))

@@ -25,6 +25,7 @@ class Resource(enum.Enum):
 
     WORKFLOW = ("workflows", "workflow")
     CRON = ("cronworkflows", "cron workflow")
+    TEMPLATE = ("workflowtemplates", "workflow template")
     POD = ("pods", "pod")
     SECRET = ("secrets", "secret")
 

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-import copy
+import contextlib
 import logging
 import shutil
 import time
 import uuid
 from collections.abc import Iterator, Mapping
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -21,7 +22,9 @@ from couler_jobs.backends.local.process import step_folder
 from couler_jobs.backends.local.references import References, unmet
 from couler_jobs.backends.local.store import Store, StoredRun
 from couler_jobs.backends.local.supported import refuse_unsupported
+from couler_jobs.backends.local.template_refs import standalone
 from couler_jobs.backends.local.values import Request
+from couler_jobs.backends.local.workflow_templates import WorkflowTemplates
 from couler_jobs.errors import NotFound, Rejected, Unavailable
 from couler_jobs.spec.status import LogLine, Manifest, Phase, RunInfo
 
@@ -44,7 +47,16 @@ class LocalBackend(Crons):
         self.home = open_home(home)
         self._store = Store(self.home.database)
         self.crons = CronStore(self._store)
-        self.cache = Cache(self.home, self._store)
+
+    @cached_property
+    def cache(self) -> Cache:
+        """What `memoize` remembers on this machine."""
+        return Cache(self.home, self._store)
+
+    @cached_property
+    def templates(self) -> WorkflowTemplates:
+        """The workflow templates of this machine."""
+        return WorkflowTemplates(self._store)
 
     def version(self) -> str:
         """The Argo version whose behaviour the engine has."""
@@ -52,6 +64,12 @@ class LocalBackend(Crons):
 
     def lint(self, manifest: Manifest) -> None:
         """Raise `Rejected` if the manifest cannot run on this machine."""
+        if manifest.get("kind") == "CronWorkflow":
+            self.lint_cron(manifest)
+            return
+        if manifest.get("kind") == "WorkflowTemplate":
+            self._check_template(manifest)
+            return
         self._checked(manifest, names.choose(manifest))
 
     # --- starting
@@ -71,6 +89,8 @@ class LocalBackend(Crons):
             suspended=bool(stored["spec"].get("suspend")),
             asked_at=now,
         )
+        with contextlib.suppress(NotFound):
+            self._look_after(name)  # one that has outlived its time leaves its name
         self._store.add(run)
         try:
             launching.start_supervisor(self.home, run.uid)
@@ -88,17 +108,23 @@ class LocalBackend(Crons):
         """The manifest as it is stored, with its name; `Rejected` if it cannot run here."""
         if manifest.get("kind") != "Workflow":
             raise Rejected(f"This is a {manifest.get('kind')}, not a Workflow: it cannot be run.")
-        stored = copy.deepcopy(dict(manifest))
+        stored = self.resolved(manifest)
         stored["metadata"] = {**(stored.get("metadata") or {}), "name": name}
         refuse_unsupported(stored)
-        Engine(stored, name=name, uid=str(uuid.uuid4()), created_at=time.time())
+        engine = Engine(stored, name=name, uid=str(uuid.uuid4()), created_at=time.time())
+        if "workflowMetadata" in stored["spec"]:
+            stored["spec"]["workflowMetadata"] = engine.metadata
         for sentence in unmet(stored["spec"], References(self.home.root), "spec"):
             raise Rejected(sentence)
         return stored
 
+    def resolved(self, manifest: Manifest) -> dict[str, Any]:
+        """A copy in which templates stand for the references to them; `Rejected`."""
+        return standalone(manifest, lambda name: self.templates.find(name))
+
     def resubmit(self, name: str) -> RunInfo:
         """Run the manifest again under a new name."""
-        run = self._store.find(name)
+        run = self._look_after(name)
         return self._submit(run.manifest, names.again(run.manifest, name))
 
     def retry(self, name: str) -> RunInfo:
@@ -128,12 +154,14 @@ class LocalBackend(Crons):
         last = None
         while page := self._store.page(labels or {}, after=last, size=_PAGE):
             for run in page:
+                if self._is_over(run):
+                    continue
                 yield launching.look_after(self.home, self._store, run).info()
             last = (page[-1].created_at, page[-1].uid)
 
     def watch(self, name: str) -> Iterator[RunInfo]:
         """The run now and after each change, until it has ended. `NotFound` once it is deleted."""
-        uid = self._store.find(name).uid
+        uid = self._look_after(name).uid
         revision = None
         while True:
             current = self._store.revision(uid)
@@ -172,7 +200,22 @@ class LocalBackend(Crons):
         return run.info(self._store.nodes(uid))
 
     def _look_after(self, name: str) -> StoredRun:
-        return launching.look_after(self.home, self._store, self._store.find(name))
+        run = self._store.find(name)
+        if self._is_over(run):
+            return self._store.find(name)  # which says that it is not there
+        return launching.look_after(self.home, self._store, run)
+
+    def _is_over(self, run: StoredRun) -> bool:
+        """Whether a run has outlived its `ttlStrategy`: whoever looks at it next deletes it."""
+        over = run.expires_at is not None and run.expires_at <= time.time()
+        if over:
+            self._forget(run.uid)
+        return over
+
+    def forget_expired(self) -> None:
+        """Delete every run that has outlived its `ttlStrategy`."""
+        for uid in self._store.expired(time.time()):
+            self._forget(uid)
 
     # --- steering
 
@@ -204,11 +247,34 @@ class LocalBackend(Crons):
             launching.wake(self.home, run.uid)
         return self._by_uid(run.uid)
 
+    # --- workflow templates
+
+    def apply_template(self, manifest: Manifest) -> None:
+        """Store the WorkflowTemplate, in place of one of that name."""
+        self._check_template(manifest)
+        self.templates.apply(manifest)
+
+    def _check_template(self, manifest: Manifest) -> None:
+        if manifest.get("kind") != "WorkflowTemplate":
+            raise Rejected(f"This is a {manifest.get('kind')}, not a WorkflowTemplate.")
+        if not (manifest.get("metadata") or {}).get("name"):
+            raise Rejected("A WorkflowTemplate needs a name of its own: set metadata.name.")
+        names.choose(manifest)
+        refuse_unsupported({**self.resolved(manifest), "kind": "Workflow"})
+
+    def get_template(self, name: str) -> Manifest:
+        """The WorkflowTemplate as it was stored."""
+        return self.templates.get(name)
+
+    def delete_template(self, name: str) -> None:
+        """Forget it; runs and schedules that were made of it stay."""
+        self.templates.delete(name)
+
     # --- forgetting
 
     def delete(self, name: str) -> None:
         """End it if it runs, and forget it, its logs and its files."""
-        run = self._store.find(name)
+        run = self._look_after(name)
         if not run.phase.ended:
             self.terminate(name)
             self._wait_for_end(run)

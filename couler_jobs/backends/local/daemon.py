@@ -32,6 +32,9 @@ if TYPE_CHECKING:
 LOOK_EVERY = 10.0
 """Seconds between two looks at the clock at most: it may be set, or the machine may have slept."""
 
+SWEEP_EVERY = 60.0
+"""Seconds between two looks for runs that have outlived their time."""
+
 AFTER_AN_ERROR = 5.0
 """Seconds until the next look after one that failed as a whole."""
 
@@ -90,9 +93,13 @@ def _serve_alone(backend: LocalBackend, stop: threading.Event, *, forever: bool)
 def _serve_while(backend: LocalBackend, stop: threading.Event, *, forever: bool) -> None:
     """Look again and again. Ends too where this is no longer the daemon of its state folder."""
     told: Told = {}
+    sweep_at = 0.0
     while not stop.is_set() and running(backend.home) == own():
         before = _touched(backend.home)  # what changes during the look is looked at again
         wait = _look(backend, told)
+        if time.monotonic() >= sweep_at:
+            sweep_at = time.monotonic() + SWEEP_EVERY
+            _sweep(backend)
         if wait is None and not forever:
             return
         seconds = LOOK_EVERY if wait is None else min(wait, LOOK_EVERY)
@@ -107,6 +114,13 @@ def _look(backend: LocalBackend, told: Told) -> float | None:
     except Exception as error:  # a full disk or a locked database passes; nothing was half done
         _logger.error("Looking again in a while: %s: %s", type(error).__name__, error)
         return AFTER_AN_ERROR
+
+
+def _sweep(backend: LocalBackend) -> None:
+    try:
+        backend.forget_expired()
+    except Exception as error:  # the next sweep finds them too
+        _logger.error("Old runs stay for now: %s: %s", type(error).__name__, error)
 
 
 def _take_leave(home: Home) -> None:

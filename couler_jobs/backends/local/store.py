@@ -114,13 +114,32 @@ class StoredRun:
 
     @property
     def labels(self) -> dict[str, str]:
-        """The manifest's."""
-        return dict(self.manifest["metadata"].get("labels") or {})
+        """The manifest's, with those of its `workflowMetadata`."""
+        more = self.manifest["spec"].get("workflowMetadata") or {}
+        return {**(self.manifest["metadata"].get("labels") or {}), **(more.get("labels") or {})}
+
+    @property
+    def annotations(self) -> dict[str, str]:
+        """The manifest's, with those of its `workflowMetadata`."""
+        own = self.manifest["metadata"].get("annotations") or {}
+        more = self.manifest["spec"].get("workflowMetadata") or {}
+        return {**own, **(more.get("annotations") or {})}
+
+    @property
+    def expires_at(self) -> float | None:
+        """When its `ttlStrategy` has it deleted: that of its phase, else the one for any end."""
+        ttl = self.manifest["spec"].get("ttlStrategy")
+        if not ttl or self.finished_at is None or not self.phase.ended:
+            return None
+        good = self.phase is Phase.SUCCEEDED
+        seconds = ttl.get("secondsAfterSuccess" if good else "secondsAfterFailure")
+        seconds = ttl.get("secondsAfterCompletion") if seconds is None else seconds
+        return None if seconds is None else self.finished_at + float(seconds)
 
     def info(self, nodes: Iterable[NodeInfo] = ()) -> RunInfo:
         """The run as the backend protocol shows it."""
         by_name = {node.name: node for node in nodes}
-        metadata, spec = self.manifest["metadata"], self.manifest["spec"]
+        spec = self.manifest["spec"]
         arguments = (spec.get("arguments") or {}).get("parameters") or ()
         return RunInfo(
             name=self.name,
@@ -130,7 +149,7 @@ class StoredRun:
             message=self.message,
             progress=_progress(by_name.values()),
             labels=self.labels,
-            annotations=dict(metadata.get("annotations") or {}),
+            annotations=self.annotations,
             parameters={p["name"]: str(p["value"]) for p in arguments if "value" in p},
             nodes=by_name,
             outputs={"parameters": dict(self.outputs)} if self.outputs else {},
@@ -219,6 +238,13 @@ class Store:
         query = sa.select(_nodes.c.node).where(_nodes.c.uid == uid).order_by(_nodes.c.number)
         found = self.read(lambda c: c.execute(query).scalars().all())
         return tuple(node_from(plain) for plain in found)
+
+    def expired(self, now: float) -> list[str]:
+        """The uids of the ended runs whose `ttlStrategy` has them deleted by now."""
+        ttl = sa.func.json_extract(sa.type_coerce(_runs.c.manifest, sa.Text), "$.spec.ttlStrategy")
+        query = _runs.select().where(_runs.c.finished_at <= now, ttl.is_not(None))
+        runs = map(_stored, self.read(lambda c: c.execute(query).all()))
+        return [run.uid for run in runs if run.expires_at is not None and run.expires_at <= now]
 
     def delete(self, uid: str) -> None:
         """Forget a run. Nothing happens if it is forgotten already."""

@@ -290,6 +290,14 @@ _SPEC: dict[str, Any] = {
     "retryStrategy": _RETRY,
     "priority": _WHOLE,
     "synchronization": _SYNCHRONIZATION,
+    "ttlStrategy": dict.fromkeys(
+        ("secondsAfterCompletion", "secondsAfterSuccess", "secondsAfterFailure"), _WHOLE
+    ),
+    "workflowMetadata": {
+        "labels": _Named(any=_TEXT),
+        "annotations": _Named(any=_TEXT),
+        "labelsFrom": _Named(any={"expression": _TEXT}),
+    },
     "volumes": [_VOLUME],
     **dict.fromkeys(
         (
@@ -299,10 +307,8 @@ _SPEC: dict[str, Any] = {
             "podDisruptionBudget",
             "podGC",
             "podMetadata",
-            "ttlStrategy",
             "volumeClaimGC",
             "volumeClaimTemplates",
-            "workflowMetadata",
         ),
         _IGNORED,
     ),

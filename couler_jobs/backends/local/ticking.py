@@ -75,7 +75,7 @@ def _serve(backend: LocalBackend, cron: StoredCron, now: float) -> TickDecision:
 def _obey(backend: LocalBackend, cron: StoredCron, decision: TickDecision, now: float) -> None:
     """Claim first: who does not get the tick was looking at what is no longer so."""
     assert decision.tick is not None, "only ticks are obeyed"  # noqa: S101
-    run = run_of(cron, decision.tick, now) if decision.run else None
+    run = run_of(backend, cron, decision.tick, now) if decision.run else None
     if not backend.crons.claim(cron, decision.tick.timestamp(), run) or run is None:
         return
     _logger.info("%s: %s starts (%s).", cron.name, run.name, decision.reason)
@@ -95,9 +95,10 @@ def _end_replaced(backend: LocalBackend, cron: StoredCron, runs: Sequence[RunInf
             backend.terminate(run.name)
 
 
-def run_of(cron: StoredCron, tick: datetime, now: float) -> StoredRun:
-    """The run of a tick, not yet stored."""
-    manifest = run_manifest(cron, {"name": run_name(cron.name, tick)}, tick)
+def run_of(backend: LocalBackend, cron: StoredCron, tick: datetime, now: float) -> StoredRun:
+    """The run of a tick, not yet stored; `Rejected` if a workflow template of it is missing."""
+    naming = {"name": run_name(cron.name, tick)}
+    manifest = backend.resolved(run_manifest(cron, naming, tick))
     return StoredRun(
         uid=str(uuid.uuid4()),
         name=manifest["metadata"]["name"],

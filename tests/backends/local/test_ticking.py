@@ -76,7 +76,7 @@ def test_a_tick_starts_one_run_with_two_daemons_looking(local: LocalBackend) -> 
 
 def test_a_claimed_tick_whose_daemon_was_killed_still_runs(local: LocalBackend) -> None:
     stored = local.crons.apply(cron(), NOON)
-    run = run_of(stored, datetime.fromtimestamp(NOON + MINUTE, UTC), NOON)
+    run = run_of(local, stored, datetime.fromtimestamp(NOON + MINUTE, UTC), NOON)
     assert local.crons.claim(stored, NOON + MINUTE, run)
     assert finish(local, run.name).phase is Phase.SUCCEEDED
 
@@ -123,7 +123,7 @@ def test_what_a_killed_daemon_should_have_replaced_is_ended(local: LocalBackend)
     local.crons.apply(cron(command="sleep 60", concurrencyPolicy="Replace"), NOON)
     tick_all(local, NOON + MINUTE)
     stored = local.crons.find("every-minute")
-    run = run_of(stored, datetime.fromtimestamp(NOON + 2 * MINUTE, UTC), NOON + 2 * MINUTE)
+    run = run_of(local, stored, datetime.fromtimestamp(NOON + 2 * MINUTE, UTC), NOON + 2 * MINUTE)
     assert local.crons.claim(stored, NOON + 2 * MINUTE, run)  # and here it was killed
     tick_all(local, NOON + 2 * MINUTE + 10)
     assert finish(local, named(1)[0]).shutdown == "Terminate"

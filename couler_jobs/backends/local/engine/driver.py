@@ -84,6 +84,14 @@ class Engine:
         self._hooks_open: set[str] = set()
         self._then: Callable[[], None] | None = None
 
+    @property
+    def metadata(self) -> dict[str, Any]:
+        """Its `workflowMetadata`, the labels of `labelsFrom` among the labels."""
+        given = self._spec.get("workflowMetadata") or {}
+        names = [*(given.get("labels") or {}), *(given.get("labelsFrom") or {})]
+        labels = {name: self._run.variables[f"workflow.labels.{name}"] for name in names}
+        return {"labels": labels, "annotations": dict(given.get("annotations") or {})}
+
     def advance(self, now: float, events: Sequence[Event] = ()) -> Decision:
         """Take in what happened until `now` (seconds since the epoch) and answer what to do.
 
