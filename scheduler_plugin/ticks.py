@@ -109,6 +109,11 @@ class Tick:
 
 def read_tick(path: Path) -> Tick:
     """The tick file of a definition. Raises StagingFailed."""
+    if not path.exists():
+        raise StagingFailed(
+            f"The job definition has no {path}: another scheduler made it, or its files were "
+            "deleted. Delete it, and create it anew from its notebook."
+        )
     try:
         with staging.failing("The definition's files cannot be read", path):
             return Tick.from_json(path.read_text(encoding="utf-8"))

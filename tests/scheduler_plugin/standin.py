@@ -144,7 +144,9 @@ class StandIn(Backend):
 
     def list_crons(self, labels: Mapping[str, str] | None = None) -> Iterator[CronInfo]:
         self._check()
-        found = [self.get_cron(name) for name in self.crons]
+        wanted = (labels or {}).items()
+        every = [self.get_cron(name) for name in self.crons]
+        found = [cron for cron in every if wanted <= dict(cron.labels).items()]
         self.after_list()
         yield from found
 

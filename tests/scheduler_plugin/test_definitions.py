@@ -676,7 +676,7 @@ def test_the_steps_of_a_tick_are_commands(
     assert capsys.readouterr().err == ""
     definitions.folder(definition_id).remove()
     assert main(["create-record", *run_]) == 1
-    assert "cannot be read" in capsys.readouterr().err
+    assert "its files were deleted" in capsys.readouterr().err
 
 
 def test_first_steps_at_the_same_time_make_one_folder_and_one_record(
