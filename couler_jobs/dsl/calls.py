@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import inspect
 import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from couler_jobs.dsl import recorder, values
-from couler_jobs.dsl.footer import step_script
+from couler_jobs.dsl import recorder, typed, values
+from couler_jobs.dsl.footer import Typed, step_script
+from couler_jobs.dsl.locations import Location
 from couler_jobs.dsl.producers import CallValue, Form, Outputs, Path
 from couler_jobs.errors import DeclarationError
-from couler_jobs.spec import model, wire
+from couler_jobs.spec import model
 from couler_jobs.spec.names import parameter_name
 
 if TYPE_CHECKING:
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
     from couler_jobs.dsl.steps import Step
 
 OUTPUT_FOLDER = "/tmp/couler-jobs"  # noqa: S108  a folder in the step's own container
+FILE_FOLDER = "/tmp/couler-jobs-files"  # noqa: S108  likewise
 ARGUMENT_VARIABLE = "COULER_JOBS_ARG_"
 LONGEST_ARGUMENT = 131_000
 """Bytes: Linux takes 128 KiB for a variable with its name."""
@@ -29,13 +31,19 @@ def record_call(
 ) -> values.Handle:
     """Add a call of the step to the graph; the answer is its value's handle."""
     template = template_of(scope.recording, target)
+    files = target.annotations.files
+    more: dict[str, Any] = {}
+    if files:
+        bound, more["artifacts"], sources = file_arguments(files, bound)
     arguments, handles = argument_texts(bound)
+    if files:
+        handles += sources
     depends = dict.fromkeys(scope.tasks_of(handles)) if handles else {}
     if after is not None:
         depends.update(dict.fromkeys(scope.tasks_of(followed(after))))
     if scope.conditions:
         depends.update(dict.fromkeys(scope.condition_tasks()))
-    task = scope.record(target.name, template.name, arguments, depends)
+    task = scope.record(target.name, template.name, arguments, depends, **more)
     if target.options.hooks:
         add_hooks(scope, task, target.options.hooks)
     return values.Handle(CallValue(scope, task, CallOutputs(scope, task, template)))
@@ -50,11 +58,20 @@ def add_hooks(scope: recorder.Scope, task: str, hooks: Sequence[Hook]) -> None:
 
 
 class CallOutputs(Outputs):
-    """What is asked of one call of a step; the whole value is there in any case."""
+    """What is asked of one call of a step; the whole value and its files are there in any case."""
 
     def __init__(self, scope: recorder.Scope, task: str, template: StepTemplate) -> None:
         super().__init__()
         self._scope, self._task, self._template = scope, task, template
+
+    def hint(self, path: Path) -> Any:
+        """What the step's annotation of its value says of the part at `path`."""
+        return typed.part_of(self._template.step.annotations.value.hint, path)
+
+    def file(self, path: Path) -> str | None:
+        """The output artifact that is the part at `path`."""
+        kept = self._template.step.annotations.kept
+        return file_name(path) if kept and path in kept else None
 
     def name(self, path: Path, form: Form) -> str:
         """The output's name; all but the whole value make a template of their own."""
@@ -84,11 +101,42 @@ def argument_texts(bound: Mapping[str, Any]) -> tuple[recorder.Arguments, list[v
     return tuple(arguments), handles
 
 
+Sources = tuple[model.Artifact, ...]
+
+
+def file_arguments(
+    files: Collection[str], bound: Mapping[str, Any]
+) -> tuple[dict[str, Any], Sources, list[values.Handle]]:
+    """The arguments that are no files; those that are; and the handles of these."""
+    found: list[model.Artifact] = []
+    handles: list[values.Handle] = []
+    for name in files:
+        value = bound.get(name)
+        if value is None:
+            continue  # its default: a file that need not be there
+        if isinstance(value, values.Handle) and (source := values.file_of(value)) is not None:
+            found.append(model.Artifact(name=parameter_name(name), source=source))
+            handles.append(value)
+        elif isinstance(value, Location):
+            found.append(model.Artifact(name=parameter_name(name), extra=value.fields))
+        else:
+            raise DeclarationError(
+                f"The argument {name!r} is a file, and {value!r} is none: give what a step returns "
+                "that is annotated with Path, or where a file lies, such as cj.s3(...)."
+            )
+    return {n: value for n, value in bound.items() if n not in files}, tuple(found), handles
+
+
+def file_name(path: Path) -> str:
+    """The name of the output artifact that is this part of a value."""
+    return "-".join(["file", *(parameter_name(str(part)) for part in path)])
+
+
 def followed(after: Any) -> list[values.Handle]:
     """The handles of calls that `after=` holds, one or a list."""
     several = after if isinstance(after, list | tuple) else [after]
     for one in several:
-        if not isinstance(one, values.Handle) or not one.producer.tasks:
+        if not isinstance(one, values.Handle) or not values.producer_of(one).tasks:
             raise DeclarationError(
                 f"after={one!r}: a step can only follow a call of the same workflow; "
                 "pass what that call returned."
@@ -133,14 +181,17 @@ class StepTemplate:
 
     def _pod(self, name: str, wanted: Wanted) -> model.Pod:
         step, options = self.step, self.step.options
-        script = step_script(step.function.__name__, self.text, step.parameters, wanted)
+        annotations = step.annotations
+        names = [name for name in step.parameters if name not in annotations.files]
+        more = _typed(annotations)
+        script = step_script(step.function.__name__, self.text, names, wanted, more)
         return model.Pod(
             name=name,
             container=model.Container(
                 image=options.image,
                 command=("python",),
                 source=script,
-                env=(*options.env, *map(_argument_variable, step.parameter_names)),
+                env=(*options.env, *map(_argument_variable, map(parameter_name, names))),
                 memory=options.memory,
                 cpu=options.cpu,
                 resources=options.resources,
@@ -148,10 +199,14 @@ class StepTemplate:
                 pull_policy=options.pull_policy,
                 extra=with_mounts(options.container_extra, self._recording.mounts),
             ),
-            inputs=tuple(input_parameters(step.signature)),
-            outputs=tuple(
-                model.OutputFile(name=output, path=f"{OUTPUT_FOLDER}/{output}")
-                for output in wanted.values()
+            inputs=tuple(input_parameters(step.signature, annotations)),
+            artifacts=tuple(input_files(step.signature, annotations.files, "in")),
+            outputs=(
+                *(
+                    model.OutputFile(name=output, path=f"{OUTPUT_FOLDER}/{output}")
+                    for output in wanted.values()
+                ),
+                *map(_output_file, annotations.kept.items()),
             ),
             retry=options.retry,
             timeout=options.timeout,
@@ -170,6 +225,47 @@ def with_mounts(extra: str, mounts: Sequence[Mapping[str, Any]]) -> str:
     return json.dumps(found | {"volumeMounts": [*own, *more]})
 
 
+def _typed(annotations: typed.Annotations) -> Typed | None:
+    """What the script has to know beside JSON; None where there is nothing."""
+    if not (annotations.rebuilt or annotations.files) and annotations.is_plain:
+        return None
+    return Typed(
+        names=annotations.rebuilt,
+        files={name: _path(name, one) for name, one in annotations.files.items()},
+        kept={path: _kept_path(path, one) for path, one in annotations.kept.items()},
+    )
+
+
+def _path(name: str, location: Location) -> str:
+    return location.path or f"{FILE_FOLDER}/in/{parameter_name(name)}"
+
+
+def _kept_path(path: Path, location: Location) -> str:
+    return location.path or f"{FILE_FOLDER}/out/{file_name(path)}"
+
+
+def _output_file(kept: tuple[Path, Location]) -> model.OutputFile:
+    path, location = kept
+    return model.OutputFile(
+        name=file_name(path),
+        path=_kept_path(path, location),
+        kind="artifact",
+        extra=location.fields,
+    )
+
+
+def input_files(
+    signature: inspect.Signature, files: Mapping[str, Location], folder: str = ""
+) -> Iterator[model.Artifact]:
+    """A template's input artifacts; with `folder` it has them in its container."""
+    for name, location in files.items():
+        fields = location.mapping() if folder else {}
+        if signature.parameters[name].default is None:
+            fields["optional"] = True
+        path = _path(name, location) if folder else None
+        yield model.Artifact(name=parameter_name(name), path=path, extra=json.dumps(fields))
+
+
 def _argument_variable(name: str) -> tuple[str, model.Text]:
     return ARGUMENT_VARIABLE + name, model.Joined(parts=(model.Input(name=name),))
 
@@ -184,14 +280,20 @@ def template_of(recording: recorder.Recording, target: Step[..., Any]) -> StepTe
     return found
 
 
-def input_parameters(signature: inspect.Signature) -> Iterator[model.Parameter]:
-    """A template's inputs, with their defaults."""
+def input_parameters(
+    signature: inspect.Signature, annotations: typed.Annotations
+) -> Iterator[model.Parameter]:
+    """A template's inputs that are no files, with their defaults."""
     for parameter in signature.parameters.values():
+        if parameter.name in annotations.files:
+            continue
         name = parameter_name(parameter.name)
+        said = annotations.parameters.get(parameter.name, typed.NOTHING).description
         if parameter.default is parameter.empty:
-            yield model.Parameter(name=name)
+            yield model.Parameter(name=name, description=said)
             continue
         try:
-            yield model.Parameter(name=name, value=wire.encode(parameter.default))
+            value = typed.encode(parameter.default)
+            yield model.Parameter(name=name, value=value, description=said)
         except DeclarationError as error:
             raise DeclarationError(f"The default of {parameter.name!r}: {error}") from None

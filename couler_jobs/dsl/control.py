@@ -60,12 +60,16 @@ def not_(term: object) -> Condition:
     return ~values.condition(term)
 
 
+def _known(choice: Handle) -> model.Reference:
+    return values.file_of(choice) or values.reference_of(choice)
+
+
 def either(*choices: Any) -> Any:
     """The value of the first of several steps that ran, None if none did."""
     scope = recorder.needed("cj.either")
     found: list[model.Output] = []
     for choice in choices:
-        reference = choice.reference() if isinstance(choice, Handle) else None
+        reference = _known(choice) if isinstance(choice, Handle) else None
         if isinstance(reference, model.Either):
             found += reference.outputs
         elif isinstance(reference, model.Output):
@@ -95,7 +99,7 @@ def map(function: Callable[..., R], *lists: Any, after: Any = None, **constants:
 
 def _map(scope: recorder.Scope, function: Any, lists: Sequence[Any], more: dict[str, Any]) -> Any:
     if len(lists) == 1 and isinstance(lists[0], Handle):
-        return _map_value(scope, function, lists[0].listed(), more)
+        return _map_value(scope, function, values.listed(lists[0]), more)
     if not lists or any(isinstance(items, Handle) for items in lists):
         raise DeclarationError(
             "cj.map takes lists, or the value of one step: put several together in a step."
@@ -119,9 +123,11 @@ def _map_rows(
     if scope.conditions:
         listed = wire.encode([one if isinstance(one, str) else dict(one) for one in items])
         return _loop_graph_call(scope, function, names, listed, [], more)
-    arguments, handles = _arguments(names, more)
-    depends = dict.fromkeys(scope.tasks_of([*handles, *_after(more)]))
-    task = _record_loop(scope, function, model.Loop(items=items), arguments, depends)
+    constants, artifacts, sources = _constants(function, more)
+    arguments, handles = _arguments(names, constants)
+    depends = dict.fromkeys(scope.tasks_of([*handles, *sources, *_after(more)]))
+    loop = model.Loop(items=items)
+    task = _record_loop(scope, function, loop, (arguments, artifacts), depends)
     return Handle(LoopValue(scope, task))
 
 
@@ -129,18 +135,29 @@ def _record_loop(
     scope: recorder.Scope,
     function: Any,
     loop: model.Loop,
-    arguments: recorder.Arguments,
+    given: tuple[recorder.Arguments, calls.Sources],
     depends: Iterable[str],
 ) -> str:
     """Add a call that is a loop, and ask it for what Argo can collect."""
+    arguments, artifacts = given
+    more: dict[str, Any] = {"artifacts": artifacts} if artifacts else {}
     if isinstance(function, steps.Step):
         template = calls.template_of(scope.recording, function)
-        task = scope.record(function.name, template.name, arguments, depends, loop)
+        task = scope.record(function.name, template.name, arguments, depends, loop, **more)
         calls.CallOutputs(scope, task, template).name((), "round")
         return task
     graph = graphs.graph_of(scope.recording, function)
     graph.name((), "round")
-    return scope.record(function.template_name, graph.template_name, arguments, depends, loop)
+    name = function.template_name
+    return scope.record(name, graph.template_name, arguments, depends, loop, **more)
+
+
+def _constants(
+    function: Any, more: Mapping[str, Any]
+) -> tuple[dict[str, Any], calls.Sources, list[Handle]]:
+    """What is the same in every round: values, files, and the handles of these."""
+    constants = {name: value for name, value in more.items() if name != "after"}
+    return calls.file_arguments(function.annotations.files, constants)
 
 
 def _item(names: Sequence[str], row: Sequence[Any]) -> str | tuple[tuple[str, str], ...]:
@@ -152,7 +169,7 @@ def _item(names: Sequence[str], row: Sequence[Any]) -> str | tuple[tuple[str, st
 
 def _map_value(scope: recorder.Scope, function: Any, over: Handle, more: dict[str, Any]) -> Handle:
     """A loop over a value, which may turn out to have no item, or not to exist."""
-    items = over.items()
+    items = values.items_of(over)
     terms = [_is(items, text) for text in ("[]", wire.NULL)]
     some = Condition(model.Not(term=model.Some(terms=tuple(terms))), (over,))
     text = model.Joined(parts=(items,))
@@ -177,20 +194,25 @@ def _loop_graph_call(
     Argo gives a loop without items no outputs, and one whose items are all skipped neither outputs
     nor a status, so that nobody could refer to them; a graph that is skipped has a status.
     """
-    constants = {name: value for name, value in more.items() if name != "after"}
-    template = _loop_graph(scope.recording, function, names, tuple(constants))
+    constants, artifacts, sources = _constants(function, more)
+    passed = tuple(constants), tuple(artifact.name for artifact in artifacts)
+    template = _loop_graph(scope.recording, function, names, passed)
     arguments, found = calls.argument_texts(constants)
-    depends = [*scope.tasks_of([*handles, *found, *_after(more)]), *scope.condition_tasks()]
+    before = [*handles, *found, *sources, *_after(more)]
+    depends = [*scope.tasks_of(before), *scope.condition_tasks()]
     own = ((LOOP_ITEMS, items), *arguments)
-    task = scope.record(template, template, own, dict.fromkeys(depends))
+    files: dict[str, Any] = {"artifacts": artifacts} if artifacts else {}
+    task = scope.record(template, template, own, dict.fromkeys(depends), **files)
     return Handle(LoopValue(scope, task))
 
 
 class LoopTemplate:
     """A graph that is one loop over its input `loop-items`."""
 
-    def __init__(self, name: str, scope: recorder.Scope, inputs: Sequence[str]) -> None:
-        self._name, self._scope, self._inputs = name, scope, inputs
+    def __init__(
+        self, name: str, scope: recorder.Scope, inputs: Sequence[str], files: Sequence[str]
+    ) -> None:
+        self._name, self._scope, self._inputs, self._files = name, scope, inputs, files
 
     def settle(self) -> bool:
         """Nothing is open."""
@@ -204,35 +226,47 @@ class LoopTemplate:
             name=self._name,
             calls=calls,
             inputs=tuple(model.Parameter(name=name) for name in (LOOP_ITEMS, *self._inputs)),
+            artifacts=tuple(model.Artifact(name=name) for name in self._files),
             results=(model.Result(name="round", value=collected),),
         )
         return (graph,)
 
 
 def _loop_graph(
-    recording: recorder.Recording, function: Any, names: Sequence[str], constants: tuple[str, ...]
+    recording: recorder.Recording,
+    function: Any,
+    names: Sequence[str],
+    passed: tuple[tuple[str, ...], tuple[str, ...]],
 ) -> str:
-    """The name of the graph that loops over the function, made at its first use."""
-    key = (function, tuple(names), constants)
+    """The name of the graph that loops over the function, made at its first use.
+
+    `passed` are the constants that are values, and those that are files.
+    """
+    key = (function, tuple(names), passed)
     found: str | None = recording.made.get(key)
     if found is None:
         target = function.name if isinstance(function, steps.Step) else function.template_name
         found = recording.names.take(f"{target}-map")
         recording.made[key] = found
+        constants, files = passed
         inputs = [parameter_name(constant) for constant in constants]
         scope = recorder.Scope(recording, found)
-        passed = ((name, model.Joined(parts=(model.Input(name=name),))) for name in inputs)
-        arguments = (*_arguments(names, {})[0], *passed)
-        recording.templates.append(LoopTemplate(found, scope, inputs))
-        _record_loop(scope, function, model.Loop(over=model.Input(name=LOOP_ITEMS)), arguments, ())
+        own = ((name, model.Joined(parts=(model.Input(name=name),))) for name in inputs)
+        arguments = (*_arguments(names, {})[0], *own)
+        artifacts = tuple(
+            model.Artifact(name=name, source=model.Input(name=name, kind="artifact"))
+            for name in files
+        )
+        recording.templates.append(LoopTemplate(found, scope, inputs, files))
+        loop = model.Loop(over=model.Input(name=LOOP_ITEMS))
+        _record_loop(scope, function, loop, (arguments, artifacts), ())
     return found
 
 
 def _arguments(
-    names: Sequence[str], more: Mapping[str, Any]
+    names: Sequence[str], constants: Mapping[str, Any]
 ) -> tuple[recorder.Arguments, list[Handle]]:
     """The item's fields for the parameters of these names, then the constants."""
-    constants = {name: value for name, value in more.items() if name != "after"}
     arguments, handles = calls.argument_texts(constants)
     keys = [parameter_name(name) for name in names]
     alone = len(keys) == 1
@@ -248,7 +282,13 @@ def _after(more: Mapping[str, Any]) -> list[Handle]:
 def _mapped(function: Any, count: int, more: Mapping[str, Any]) -> list[str]:
     """The parameters that the lists give; wrong arguments are refused as in any call."""
     function.bind([None] * count, {name: v for name, v in more.items() if name != "after"})
-    return list(function.signature.parameters)[:count]
+    names = list(function.signature.parameters)[:count]
+    if files := [name for name in names if name in function.annotations.files]:
+        raise DeclarationError(
+            f"cj.map gives values, and {files[0]!r} is a file: give it as a keyword, the same in "
+            "every round."
+        )
+    return names
 
 
 # --- what Argo knows about the run

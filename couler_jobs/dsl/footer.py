@@ -2,8 +2,13 @@
 
 from __future__ import annotations
 
+import inspect
+import textwrap
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import lru_cache
 
+from couler_jobs.dsl import rebuilt
 from couler_jobs.dsl.producers import Form, Path
 from couler_jobs.dsl.source import literal
 from couler_jobs.spec.names import parameter_name
@@ -51,7 +56,7 @@ def _run_step(function, parameters, outputs):
         text = write([write(item) for item in part] if form == "items" else part)
         text = "couler_jobs.json:" + text if form == "round" else text
         if len(text) > 131000:
-            raise ValueError(f"{name} is {len(text)} bytes; Argo carries 128 KiB: use a file")
+            raise ValueError(f"{name} is {len(text)} bytes; Argo carries 128 KiB: return a Path")
         os.makedirs("/tmp/couler-jobs", exist_ok=True)
         with open("/tmp/couler-jobs/" + name, "w") as file:
             file.write(text)
@@ -60,14 +65,37 @@ def _run_step(function, parameters, outputs):
 '''
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Typed:
+    """What a step has that is more than JSON: what `rebuilt.call_typed` is told."""
+
+    names: Sequence[str]  #: parameters to rebuild
+    files: Mapping[str, str]  #: where each file is, by parameter
+    kept: Mapping[Path, str]  #: where the parts of the value that are files have to be
+
+
 def step_script(
     function: str,
     text: str,
     parameters: Sequence[str],
     outputs: Mapping[tuple[Path, Form], str],
+    typed: Typed | None = None,
 ) -> str:
     """The whole script of a step: `text` defines `function`; `outputs` are the files to write."""
     names = {parameter: parameter_name(parameter) for parameter in parameters}
     files = {name: wanted for wanted, name in outputs.items()}
-    call = f"_run_step({function}, {literal(names)}, {literal(files)})\n"
-    return text.rstrip("\n") + "\n" + _FOOTER + call
+    called, more = function, ""
+    if typed is not None:
+        told = f"{literal([*typed.names])}, {literal({**typed.files})}, {literal({**typed.kept})}"
+        called, more = f"lambda **values: _typed()({function}, {told}, values)", _typed()
+    call = f"_run_step({called}, {literal(names)}, {literal(files)})\n"
+    return text.rstrip("\n") + "\n" + more + _FOOTER + call
+
+
+@lru_cache(maxsize=1)
+def _typed() -> str:
+    """A function whose value is `rebuilt.call_typed`: its names are not the script's own."""
+    source = inspect.getsource(rebuilt)
+    body = textwrap.indent(source[source.index("from typing import") :], "    ")
+    said = "\n\ndef _typed():\n    # couler_jobs wrote this: values that are more than JSON\n"
+    return f"{said}{body.rstrip()}\n\n    return call_typed\n"

@@ -9,9 +9,20 @@ from typing import Any
 
 from couler_jobs.dsl import calls, recorder, steps, values
 from couler_jobs.dsl.hooks import EXIT, Hook
+from couler_jobs.dsl.locations import Location
 from couler_jobs.dsl.place import placed
-from couler_jobs.dsl.producers import CallValue, Form, InputValue, Outputs, Path, Variable, joined
+from couler_jobs.dsl.producers import (
+    CallValue,
+    FileInput,
+    Form,
+    InputValue,
+    Outputs,
+    Path,
+    Variable,
+    joined,
+)
 from couler_jobs.dsl.settings import overlaid
+from couler_jobs.dsl.typed import NOTHING, Annotation, encode, part_of
 from couler_jobs.dsl.values import Handle
 from couler_jobs.dsl.volumes import merged_claims
 from couler_jobs.dsl.workflows import Workflow
@@ -40,7 +51,7 @@ def record(
 ) -> tuple[model.Workflow, recorder.Recording]:
     """The whole workflow, and the recording that tells what its templates were made from."""
     options = workflow.options
-    parameters = _parameters(workflow, given)
+    parameters, artifacts = _parameters(workflow, given)
     recording = recorder.Recording(_take)
     recording.parameters = tuple(workflow.signature.parameters)
     recording.mounts = tuple(options.mounted.mounts)
@@ -56,6 +67,7 @@ def record(
         entrypoint=entrypoint,
         templates=templates,
         parameters=parameters,
+        artifacts=artifacts,
         on_exit=on_exit,
         parallelism=options.parallelism,
         timeout=options.timeout,
@@ -77,36 +89,66 @@ def _spec_extra(extra: str, hooks: Mapping[str, Any], claims: Iterable[str]) -> 
 
 def _parameters(
     workflow: Workflow[..., Any], given: Mapping[str, Any]
-) -> tuple[model.Parameter, ...]:
-    signature = workflow.signature
+) -> tuple[tuple[model.Parameter, ...], tuple[model.Artifact, ...]]:
+    """The run's parameters, and the files that it takes."""
+    signature, said = workflow.signature, workflow.annotations
     for name in given:
         if name not in signature.parameters:
             known = ", ".join(signature.parameters) or "none"
             raise DeclarationError(
                 f"The workflow {workflow.name} has no parameter {name!r} (it has {known})."
             )
-    return tuple(
-        _parameter(parameter, given.get(name, parameter.default))
+    parameters = tuple(
+        _parameter(parameter, said.parameters.get(name, NOTHING), given)
         for name, parameter in signature.parameters.items()
+        if name not in said.files
+    )
+    return parameters, tuple(_file(signature.parameters[name], given) for name in said.files)
+
+
+def _parameter(
+    parameter: inspect.Parameter, said: Annotation, given: Mapping[str, Any]
+) -> model.Parameter:
+    value = given.get(parameter.name, parameter.default)
+    try:
+        choices = tuple(map(encode, said.choices))
+        text = None if value is parameter.empty else encode(value)
+    except DeclarationError as error:
+        raise DeclarationError(f"The parameter {parameter.name!r}: {error}") from None
+    if choices and text is not None and text not in choices:
+        raise DeclarationError(
+            f"The parameter {parameter.name!r} is {value!r}: it is one of {', '.join(choices)}."
+        )
+    return model.Parameter(
+        name=parameter_name(parameter.name),
+        value=text,
+        description=said.description,
+        enum=choices,
     )
 
 
-def _parameter(parameter: inspect.Parameter, value: Any) -> model.Parameter:
-    name = parameter_name(parameter.name)
-    if value is parameter.empty:
-        return model.Parameter(name=name)
-    try:
-        return model.Parameter(name=name, value=wire.encode(value))
-    except DeclarationError as error:
-        raise DeclarationError(f"The parameter {parameter.name!r}: {error}") from None
+def _file(parameter: inspect.Parameter, given: Mapping[str, Any]) -> model.Artifact:
+    """A file that the run takes: where it lies, or still to be said."""
+    value = given.get(parameter.name)
+    if value is not None and not isinstance(value, Location):
+        raise DeclarationError(
+            f"The parameter {parameter.name!r} is a file, and {value!r} is none: say where it "
+            "lies, such as cj.s3(...)."
+        )
+    fields = value.fields if value is not None else "{}"
+    if value is None and parameter.default is None:
+        fields = '{"optional": true}'
+    return model.Artifact(name=parameter_name(parameter.name), extra=fields)
 
 
 class GraphTemplate(Outputs):
     """A workflow function's template; what it returns is known when the function has been run."""
 
-    def __init__(self, name: str, signature: inspect.Signature | None, *, entry: bool) -> None:
+    def __init__(
+        self, name: str, workflow: Workflow[..., Any] | None = None, *, entry: bool = False
+    ) -> None:
         super().__init__()
-        self.template_name, self.signature, self.entry = name, signature, entry
+        self.template_name, self.workflow, self.entry = name, workflow, entry
         self.scope: recorder.Scope | None = None
         self.returned: Any = None
         self.results: dict[str, model.Result] = {}
@@ -127,6 +169,18 @@ class GraphTemplate(Outputs):
             if value is not None:
                 self._add(parameter_name(str(key)), value, "value", is_global=True)
 
+    def hint(self, path: Path) -> Any:
+        """What the function's annotation of its value says of the part at `path`."""
+        return (
+            None if self.workflow is None else part_of(self.workflow.annotations.value.hint, path)
+        )
+
+    def file(self, path: Path) -> str | None:
+        """The output artifact that is the part at `path`, by the function's annotation."""
+        if self.workflow is None or path not in self.workflow.annotations.kept:
+            return None
+        return self.name(path, "file")
+
     def settle(self) -> bool:
         """Add the results that callers asked for since the last time."""
         missing = {n: key for key, n in self.wanted.items() if n not in self.results}
@@ -146,6 +200,14 @@ class GraphTemplate(Outputs):
         return value
 
     def _add(self, name: str, value: Any, form: Form, *, is_global: bool) -> None:
+        file = values.file_of(value) if isinstance(value, Handle) else None
+        if file is not None:
+            self._add_file(name, file, is_global=is_global)
+            return
+        if form == "file":
+            raise DeclarationError(
+                f"{self.template_name} is annotated to return a file, and returns {value!r}."
+            )
         text, handles = _items_text(value) if form == "items" else values.text(value)
         if form == "round":
             parts = (text,) if isinstance(text, str) else text.parts
@@ -156,16 +218,27 @@ class GraphTemplate(Outputs):
             name=name, value=text, global_name=name if is_global else None
         )
 
+    def _add_file(
+        self, name: str, file: model.Output | model.Either | model.Input, *, is_global: bool
+    ) -> None:
+        self.results[name] = model.Result(
+            name=name,
+            value=model.Joined(parts=(file,)),
+            kind="artifact",
+            global_name=name if is_global else None,
+        )
+
     def templates(self) -> tuple[model.Graph]:
         """The template, with all results that were asked for."""
         assert self.scope is not None  # noqa: S101  set by run
         if not self.scope.calls:
             raise DeclarationError(f"The workflow {self.template_name} calls no step.")
-        inputs = calls.input_parameters(self.signature) if self.signature else ()
+        inputs, artifacts = _inputs(self.workflow)
         graph = model.Graph(
             name=self.template_name,
             calls=self.scope.finished_calls(),
-            inputs=tuple(inputs),
+            inputs=inputs,
+            artifacts=artifacts,
             results=tuple(self.results.values()),
             parallelism=self.parallelism,
             extra=self.extra,
@@ -173,11 +246,23 @@ class GraphTemplate(Outputs):
         return (graph,)
 
 
+def _inputs(
+    workflow: Workflow[..., Any] | None,
+) -> tuple[tuple[model.Parameter, ...], tuple[model.Artifact, ...]]:
+    if workflow is None:
+        return (), ()
+    signature, said = workflow.signature, workflow.annotations
+    return (
+        tuple(calls.input_parameters(signature, said)),
+        tuple(calls.input_files(signature, said.files)),
+    )
+
+
 def _items_text(value: Any) -> tuple[model.Text, list[Handle]]:
     """A list as JSON text of JSON texts."""
     if isinstance(value, Handle):
-        listed = value.listed()
-        return model.Joined(parts=(listed.items(),)), [listed]
+        listed = values.listed(value)
+        return model.Joined(parts=(values.items_of(listed),)), [listed]
     if isinstance(value, list | tuple):
         return wire.encode([wire.encode(item) for item in value]), []
     raise DeclarationError(f"{value!r} is no list that could be looped over.")
@@ -193,13 +278,17 @@ def graph_of(
     found: GraphTemplate | None = recording.made.get(workflow)
     if found is None:
         name = recording.names.take(workflow.template_name)
-        found = GraphTemplate(name, workflow.signature, entry=entry)
+        found = GraphTemplate(name, workflow, entry=entry)
         if not entry:
             found.extra, found.parallelism = workflow.options.locks, workflow.options.parallelism
         recording.made[workflow] = found
         recording.templates.append(found)
         scope = recorder.Scope(recording, workflow.function.__name__)
-        handles = {p: Handle(InputValue(scope, p)) for p in workflow.signature.parameters}
+        files = workflow.annotations.files
+        handles = {
+            name: Handle((FileInput if name in files else InputValue)(scope, name))
+            for name in workflow.signature.parameters
+        }
         found.run(scope, workflow.function, handles)
     return found
 
@@ -222,7 +311,7 @@ def _hook_graph(recording: recorder.Recording, hook: Hook, owner: str) -> str:
         raise DeclarationError(f"{word}={function!r} is neither a step nor a function.")
     found: str | None = recording.made.get((EXIT, owner == "workflow", hook))
     if found is None:
-        graph = GraphTemplate(recording.names.take(_hook_name(hook, owner)), None, entry=False)
+        graph = GraphTemplate(recording.names.take(_hook_name(hook, owner)))
         recording.templates.append(graph)
         found = recording.made[EXIT, owner == "workflow", hook] = graph.template_name
         scope = recorder.Scope(recording, word)
@@ -258,15 +347,17 @@ def call_workflow(
     after = kwargs.pop("after", None)
     bound = workflow.bind(args, kwargs)
     template = graph_of(scope.recording, workflow)
+    bound, artifacts, sources = calls.file_arguments(workflow.annotations.files, bound)
     arguments, handles = calls.argument_texts(bound)
     depends = dict.fromkeys(
         [
-            *scope.tasks_of(handles),
+            *scope.tasks_of([*handles, *sources]),
             *scope.tasks_of(() if after is None else calls.followed(after)),
             *scope.condition_tasks(),
         ]
     )
-    task = scope.record(workflow.template_name, template.template_name, arguments, depends)
+    more: dict[str, Any] = {"artifacts": artifacts} if artifacts else {}
+    task = scope.record(workflow.template_name, template.template_name, arguments, depends, **more)
     if workflow.options.hooks:
         calls.add_hooks(scope, task, workflow.options.hooks)
     return Handle(CallValue(scope, task, template))

@@ -60,7 +60,7 @@ def s3(
     access_key: Entry | None = None,
     secret_key: Entry | None = None,
     **more: Any,
-) -> Location:
+) -> Any:
     """An object, or all below a key that ends in `/`, in S3 or what speaks it.
 
     insecure: HTTP without TLS. access_key, secret_key: `cj.secret("name", "key")`. more: further
@@ -87,7 +87,7 @@ def oss(
     access_key: Entry | None = None,
     secret_key: Entry | None = None,
     **more: Any,
-) -> Location:
+) -> Any:
     """An object in Alibaba Cloud's OSS; options as `s3`."""
     return located(
         "oss",
@@ -100,9 +100,7 @@ def oss(
     )
 
 
-def gcs(
-    key: str, *, bucket: str | None = None, service_account_key: Entry | None = None
-) -> Location:
+def gcs(key: str, *, bucket: str | None = None, service_account_key: Entry | None = None) -> Any:
     """An object in Google Cloud Storage; service_account_key: `cj.secret("name", "key")`."""
     return located("gcs", key=key, bucket=bucket, serviceAccountKeySecret=service_account_key)
 
@@ -114,7 +112,7 @@ def azure(
     endpoint: str | None = None,
     account_key: Entry | None = None,
     **more: Any,
-) -> Location:
+) -> Any:
     """A blob in Azure's storage; account_key: `cj.secret("name", "key")`."""
     return located(
         "azure",
@@ -126,7 +124,7 @@ def azure(
     )
 
 
-def url(address: str, *, headers: Mapping[str, str] | None = None, **more: Any) -> Location:
+def url(address: str, *, headers: Mapping[str, str] | None = None, **more: Any) -> Any:
     """What an HTTP address answers with; headers: text by name. more: such as `auth`."""
     listed = [{"name": name, "value": value} for name, value in (headers or {}).items()]
     return located("http", more, url=address, headers=listed or None)
@@ -142,7 +140,7 @@ def git(
     password: Entry | None = None,
     ssh_key: Entry | None = None,
     **more: Any,
-) -> Location:
+) -> Any:
     """A folder with a checkout; revision: a branch, tag or commit. ssh_key: `cj.secret(...)`."""
     return located(
         "git",
@@ -157,7 +155,7 @@ def git(
     )
 
 
-def raw(text: str) -> Location:
+def raw(text: str) -> Any:
     """A file with this text, which travels in the manifest.
 
     Raises `DeclarationError` for text with `{{`, which Argo would expand.
@@ -169,19 +167,19 @@ def raw(text: str) -> Location:
 
 def hdfs(
     path: str, *, addresses: list[str] | None = None, user: str | None = None, **more: Any
-) -> Location:
+) -> Any:
     """A file or folder in HDFS. more: such as `krbRealm`, `krbCCacheSecret`."""
     return located("hdfs", more, path=path, addresses=addresses, hdfsUser=user)
 
 
 def artifactory(
     address: str, *, username: Entry | None = None, password: Entry | None = None
-) -> Location:
+) -> Any:
     """A file in JFrog's Artifactory."""
     return located("artifactory", url=address, usernameSecret=username, passwordSecret=password)
 
 
-def plugin_artifact(name: str, key: str, *, configuration: str = "") -> Location:
+def plugin_artifact(name: str, key: str, *, configuration: str = "") -> Any:
     """What an artifact driver of the cluster's own keeps under this key (Argo 4.0 and later)."""
     return located("plugin", name=name, key=key, configuration=configuration)
 

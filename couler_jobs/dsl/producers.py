@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Any, Literal, NoReturn
 
 from couler_jobs.errors import DeclarationError
 from couler_jobs.spec import model, wire
@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from couler_jobs.dsl.recorder import Scope
 
 Path = tuple[str | int, ...]
-Form = Literal["value", "items", "round"]
+Form = Literal["value", "items", "round", "file"]
 
 
 class Producer:
@@ -37,6 +37,14 @@ class Producer:
     def listed(self) -> Producer:
         """What can say the items of the value."""
         return self
+
+    def hint(self, path: Path) -> Any:
+        """The annotation of the part at `path`; None where nothing is said."""
+        return None
+
+    def file(self, path: Path) -> model.Output | model.Either | model.Input | None:
+        """Where the part at `path` is found if it is a file, else None."""
+        return None
 
     def reference(self, path: Path) -> model.Reference:
         """Where the part at `path` is found."""
@@ -109,6 +117,23 @@ class InputValue(Producer):
         return _take(self)
 
 
+class FileInput(Producer):
+    """An input of the graph that is being recorded, which is a file."""
+
+    def __init__(self, scope: Scope, name: str) -> None:
+        super().__init__(f"the parameter {name!r}", scope)
+        self._name = parameter_name(name)
+
+    def file(self, path: Path) -> model.Input:
+        """The input artifact; it has no parts."""
+        _whole(self, path)
+        return model.Input(name=self._name, kind="artifact")
+
+    def reference(self, path: Path) -> NoReturn:
+        """A file has no text."""
+        _refuse_file(self)
+
+
 class CallValue(Producer):
     """What a call returns: its template gives the parts that others ask for."""
 
@@ -116,8 +141,21 @@ class CallValue(Producer):
         super().__init__(f"the value of {task}", scope, task)
         self._outputs = outputs
 
+    def hint(self, path: Path) -> Any:
+        """What the annotations of the step or workflow say of the part."""
+        return self._outputs.hint(path)
+
+    def file(self, path: Path) -> model.Output | None:
+        """The output artifact that is the part."""
+        name = self._outputs.file(path)
+        if name is None or self.task is None:
+            return None
+        return model.Output(task=self.task, name=name, kind="artifact")
+
     def reference(self, path: Path) -> model.Reference:
         """The output parameter that holds the part."""
+        if self._outputs.file(path) is not None:
+            _refuse_file(self)
         return self._output(self._outputs.name(path, "value"))
 
     def items(self, path: Path) -> model.Reference:
@@ -159,6 +197,11 @@ class Either(Producer):
     def __init__(self, scope: Scope | None, found: tuple[model.Output, ...]) -> None:
         super().__init__("one of several values", scope)
         self._found = found
+        self._is_file = any(output.kind == "artifact" for output in found)
+
+    def file(self, path: Path) -> model.Either | None:
+        """The first that ran, where they are files."""
+        return model.Either(outputs=self._found) if self._is_file else None
 
     @property
     def tasks(self) -> tuple[str, ...]:
@@ -175,6 +218,8 @@ class Either(Producer):
 
     def reference(self, path: Path) -> model.Reference:
         """The first that ran."""
+        if self._is_file:
+            _refuse_file(self)
         return model.Either(outputs=self._found)
 
 
@@ -226,6 +271,14 @@ class Outputs:
         self.wanted: dict[tuple[Path, Form], str] = {}
         self._names = Names()
 
+    def hint(self, path: Path) -> Any:
+        """The annotation of the part at `path`; None where nothing is said."""
+        return None
+
+    def file(self, path: Path) -> str | None:
+        """The name of the output artifact that is the part at `path`; None if it is no file."""
+        return None
+
     def name(self, path: Path, form: Form) -> str:
         """The output's name, made at the first request: `value`, `value-key`, `items`."""
         key = (path, form)
@@ -249,6 +302,12 @@ def joined(parts: Sequence[str | model.Reference]) -> model.Joined:
 def _whole(producer: Producer, path: Path) -> None:
     if path:
         raise DeclarationError(f"{producer.label} has no parts: take it apart in a step.")
+
+
+def _refuse_file(producer: Producer) -> NoReturn:
+    raise DeclarationError(
+        f"{producer.label} is a file: a step takes it by a parameter that is annotated with Path."
+    )
 
 
 def _take(producer: Producer) -> Producer:

@@ -13,7 +13,7 @@ from dataclasses import replace
 from typing import Any, Protocol
 
 from couler_jobs.dsl.producers import Form, Outputs, Path, Producer
-from couler_jobs.dsl.values import Condition, Handle
+from couler_jobs.dsl.values import Condition, Handle, producer_of
 from couler_jobs.errors import DeclarationError
 from couler_jobs.spec import model
 from couler_jobs.spec.names import Names
@@ -116,7 +116,7 @@ class Scope:
     def tasks_of(self, handles: Iterable[Handle]) -> Iterator[str]:
         """The calls of this graph that the handles come from."""
         for handle in handles:
-            producer = handle.producer
+            producer = producer_of(handle)
             if producer.scope is not self and producer.scope is not None:
                 raise DeclarationError(
                     f"{handle!r} belongs to another workflow than {self.name}: "
@@ -128,7 +128,7 @@ class Scope:
         """What a step returns that only reads the value, whatever the conditions around it."""
         around, self.conditions = self.conditions, []
         try:
-            return self.recording.take(self, Handle(producer)).producer
+            return producer_of(self.recording.take(self, Handle(producer)))
         finally:
             self.conditions = around
 

@@ -89,7 +89,7 @@ class _Shipment:
         self._add_definition(found, bare=bare)
 
     def _add_definition(self, found: _Definition, *, bare: bool) -> None:
-        evaluated = found.evaluated()
+        evaluated = found.evaluated(bare=bare)
         for name in found.names(bare=bare):
             if name not in self._seen and not (name.startswith("__") and name.endswith("__")):
                 self._seen.add(name)
@@ -111,6 +111,8 @@ class _Shipment:
 
     def _add_name(self, name: str, found: _Definition, *, needed: bool) -> None:
         if name in self._globals:
+            if not needed and _is_ours(self._globals[name]):
+                return  # `cj.file(...)` in an annotation says how it travels, and stays here
             if not self._add_value(name, self._globals[name], found) and needed:
                 kind = type(self._globals[name]).__name__
                 raise DeclarationError(
@@ -177,11 +179,12 @@ class _Definition:
         found = (node.id for node in ast.walk(self.tree) if isinstance(node, ast.Name))
         return [name for name in dict.fromkeys(found) if name in outer]
 
-    def evaluated(self) -> set[str]:
+    def evaluated(self, *, bare: bool) -> set[str]:
         """Names that are read when it runs: all but those in annotations."""
-        annotations = {id(n) for a in _annotations(self.tree) for n in ast.walk(a)}
+        left_out = [*_annotations(self.tree), *(_decorators(self.tree) if bare else ())]
+        unread = {id(node) for one in left_out for node in ast.walk(one)}
         names = (node for node in ast.walk(self.tree) if isinstance(node, ast.Name))
-        return {name.id for name in names if id(name) not in annotations}
+        return {name.id for name in names if id(name) not in unread}
 
     def refuse_decorators(self, names: Mapping[str, Any]) -> None:
         """Only `@step` may decorate a step: what another one made of it would not travel."""
@@ -201,6 +204,12 @@ class _Definition:
             if isinstance(node, ast.Name) and node.id == name
         ]
         return f"{self.filename}, line {min(lines)}" if lines else self.filename
+
+
+def _is_ours(value: Any) -> bool:
+    """Whether it is this package, or a part of it."""
+    name = value.__name__ if isinstance(value, types.ModuleType) else type(value).__module__
+    return str(name).partition(".")[0] == __name__.partition(".")[0]
 
 
 def _is_step(decorator: ast.expr, names: Mapping[str, Any]) -> bool:
@@ -295,8 +304,11 @@ def _first_line(node: ast.stmt) -> int:
 def _file_of_class(value: type) -> str:
     """The file of a class: its module's, or that of its methods in a notebook cell."""
     for member in vars(value).values():
-        code = getattr(getattr(member, "__func__", member), "__code__", None)
-        if code is not None and not code.co_filename.startswith("<string"):
+        method: Any = inspect.unwrap(getattr(member, "__func__", member))
+        code = getattr(method, "__code__", None)
+        if code is None or method.__module__ != value.__module__:
+            continue  # such as what `enum` puts into its classes
+        if not code.co_filename.startswith("<string"):
             return str(code.co_filename)
     return getattr(sys.modules.get(value.__module__), "__file__", None) or value.__module__
 

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, Generic, Literal, ParamSpec, TypeVar, ove
 from couler_jobs.dsl import calls, recorder, source, words
 from couler_jobs.dsl.options import PodOptions, pod_words
 from couler_jobs.dsl.place import placed
+from couler_jobs.dsl.typed import Annotations, annotations_of
 from couler_jobs.errors import DeclarationError
 from couler_jobs.spec.names import parameter_name, template_name
 
@@ -43,6 +44,11 @@ class Step(Generic[P, R]):
         self.parameters = tuple(self.signature.parameters)
         self.parameter_names = tuple(map(parameter_name, self.parameters))
         check_signature("step", self.function, self.signature)
+
+    @functools.cached_property
+    def annotations(self) -> Annotations:
+        """What the annotations of the function say, read when it is first needed."""
+        return annotations_of(self.function)
 
     @property
     def __couler_jobs_function__(self) -> types.FunctionType:

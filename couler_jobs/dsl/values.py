@@ -9,6 +9,7 @@ from __future__ import annotations
 from typing import Any, NoReturn
 
 from couler_jobs.dsl.producers import Producer, joined
+from couler_jobs.dsl.typed import encode, fields_of, key_of
 from couler_jobs.errors import DeclarationError
 from couler_jobs.spec import model, wire
 
@@ -63,6 +64,17 @@ class Handle:
                 "take it apart in a step."
             )
         return Handle(*self._producer.part(self._path, key))
+
+    def __getattr__(self, name: str) -> Handle:
+        hint = None if name.startswith("_") else self._producer.hint(self._path)
+        if hint is not None and name in fields_of(hint):
+            return self[key_of(hint, name)]
+        if name.startswith("_"):
+            raise AttributeError(name)
+        raise DeclarationError(
+            f"{self!r} has no attribute {name!r} that is known: annotate what the step returns "
+            "with a class that has it, or take it apart in a step."
+        )
 
     def __repr__(self) -> str:
         return self._producer.label + "".join(f"[{key!r}]" for key in self._path)
@@ -133,28 +145,39 @@ class Handle:
     __add__ = __radd__ = __sub__ = __rsub__ = __mul__ = __rmul__ = _arithmetic
     __truediv__ = __rtruediv__ = __floordiv__ = __mod__ = __rmod__ = __pow__ = _arithmetic
 
-    def reference(self) -> model.Reference:
-        """Where the compiler finds the value, as JSON text."""
-        return self._producer.reference(self._path)
 
-    def items(self) -> model.Reference:
-        """Where the compiler finds the value, a list, as a JSON list of JSON texts."""
-        return self._producer.items(self._path)
+# What the compiler asks of a handle is no attribute of it: those are the fields of the value.
 
-    def listed(self) -> Handle:
-        """The same value, from what can say its items."""
-        producer = self._producer.listed()
-        return self if producer is self._producer else Handle(producer, self._path)
 
-    @property
-    def producer(self) -> Producer:
-        """What makes the value."""
-        return self._producer
+def producer_of(handle: Handle) -> Producer:
+    """What makes the value."""
+    return handle._producer
 
-    @property
-    def path(self) -> tuple[str | int, ...]:
-        """Which part of what the producer makes."""
-        return self._path
+
+def path_of(handle: Handle) -> tuple[str | int, ...]:
+    """Which part of what the producer makes."""
+    return handle._path
+
+
+def reference_of(handle: Handle) -> model.Reference:
+    """Where the compiler finds the value, as JSON text."""
+    return handle._producer.reference(handle._path)
+
+
+def file_of(handle: Handle) -> model.Output | model.Either | model.Input | None:
+    """Where the compiler finds the value if it is a file, else None."""
+    return handle._producer.file(handle._path)
+
+
+def items_of(handle: Handle) -> model.Reference:
+    """Where the compiler finds the value, a list, as a JSON list of JSON texts."""
+    return handle._producer.items(handle._path)
+
+
+def listed(handle: Handle) -> Handle:
+    """The same value, from what can say its items."""
+    producer = handle._producer.listed()
+    return handle if producer is handle._producer else Handle(producer, handle._path)
 
 
 def condition(value: object) -> Condition:
@@ -162,7 +185,7 @@ def condition(value: object) -> Condition:
     if isinstance(value, Condition):
         return value
     if isinstance(value, Handle):
-        return Condition(model.Truth(of=value.reference()), (value,))
+        return Condition(model.Truth(of=reference_of(value)), (value,))
     if isinstance(value, bool):
         return Condition(model.Every(terms=()) if value else model.Some(terms=()), ())
     raise DeclarationError(
@@ -172,17 +195,17 @@ def condition(value: object) -> Condition:
 
 def compare(left: Handle, operator: Any, right: object) -> Condition:
     """`left operator right`, decided when the workflow runs."""
-    json = left.producer.json
+    json = producer_of(left).json
     if isinstance(right, Handle):
         term = model.Compare(
-            left=left.reference(),
+            left=reference_of(left),
             operator=operator,
-            right=right.reference(),
-            json=json and right.producer.json,
+            right=reference_of(right),
+            json=json and producer_of(right).json,
         )
         return Condition(term, (left, right))
     term = model.Compare(
-        left=left.reference(), operator=operator, right=constant(right, operator, json), json=json
+        left=reference_of(left), operator=operator, right=constant(right, operator, json), json=json
     )
     return Condition(term, (left,))
 
@@ -209,19 +232,19 @@ def constant(value: object, operator: str, json: bool) -> model.Constant:
 def text(value: Any) -> tuple[model.Text, list[Handle]]:
     """`value`, which may have handles inside, as JSON text, and the handles that it has."""
     if isinstance(value, Handle):
-        return value.producer.text(value.path), [value]
+        return producer_of(value).text(path_of(value)), [value]
     if value is None or isinstance(value, str | int | float):
         return wire.encode(value), []
     handles: list[Handle] = []
     parts: list[str | model.Reference] = []
     _write(value, parts, handles)
-    return (joined(parts) if handles else wire.encode(value)), handles
+    return (joined(parts) if handles else str(parts[0])), handles
 
 
 def _write(value: Any, parts: list[str | model.Reference], handles: list[Handle]) -> None:
     if isinstance(value, Handle):
         handles.append(value)
-        parts.extend(value.producer.parts(value.path))
+        parts.extend(producer_of(value).parts(path_of(value)))
     elif isinstance(value, Condition):
         raise DeclarationError(
             "A condition cannot be passed to a step: compute it in the step, from the values."
@@ -231,7 +254,7 @@ def _write(value: Any, parts: list[str | model.Reference], handles: list[Handle]
     elif isinstance(value, list | tuple) and any(map(_holds_handle, value)):
         _write_all("[", ((None, item) for item in value), "]", parts, handles)
     else:
-        parts.append(wire.encode(value))
+        parts.append(encode(value))
 
 
 def _write_all(

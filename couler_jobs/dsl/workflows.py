@@ -13,6 +13,7 @@ from couler_jobs.dsl.hooks import Hook, hooks_of
 from couler_jobs.dsl.place import placed
 from couler_jobs.dsl.settings import lock_fields, overlaid, spec_fields
 from couler_jobs.dsl.steps import bind, check_signature, plain_function
+from couler_jobs.dsl.typed import Annotations, annotations_of
 from couler_jobs.dsl.units import extra_json, seconds
 from couler_jobs.dsl.volumes import Mounted, mounted
 from couler_jobs.errors import DeclarationError
@@ -56,6 +57,11 @@ class Workflow(Generic[P, R]):
         self.template_name = template_name(options.name or function.__name__)
         self.signature = inspect.signature(function)
         check_signature("workflow", self.function, self.signature)
+
+    @functools.cached_property
+    def annotations(self) -> Annotations:
+        """What the annotations of the function say, read when it is first needed."""
+        return annotations_of(self.function)
 
     def bind(self, args: Sequence[Any], kwargs: Mapping[str, Any]) -> dict[str, Any]:
         """The arguments by parameter; `DeclarationError` in Python's words for wrong ones."""

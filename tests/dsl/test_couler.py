@@ -10,6 +10,7 @@ import pytest
 import couler_jobs as cj
 import couler_jobs.argo as couler
 from couler_jobs.dsl.recorder import record_into, take_recorded
+from couler_jobs.dsl.values import reference_of
 from couler_jobs.errors import CompileError, DeclarationError
 
 
@@ -325,8 +326,8 @@ def test_a_container_step_can_stand_in_a_workflow() -> None:
             lambda: couler.run_container("a", args=[couler.equal(job("a"), "x")]),
             "A condition cannot",
         ),
-        (lambda: job("a")[0]["k"].reference(), "the output .result. of a has no parts"),
-        (lambda: couler.map(lambda item: item["a"]["b"].reference(), job("x")), "has no parts"),
+        (lambda: reference_of(job("a")[0]["k"]), "the output .result. of a has no parts"),
+        (lambda: couler.map(lambda item: reference_of(item["a"]["b"]), job("x")), "has no parts"),
     ],
 )
 def test_a_mistake_is_told_at_once(declare: Any, sentence: str) -> None:

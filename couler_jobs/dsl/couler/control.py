@@ -188,7 +188,7 @@ def _rounds(scope: CoulerScope, lists: Sequence[Any]) -> _Rounds | None:
     over = text_of(only)
     if isinstance(over, Handle):
         found = local(scope, over)
-        return _Rounds(model.Loop(over=found.items()), [Handle(ItemValue(scope))], [found])
+        return _Rounds(model.Loop(over=values.items_of(found)), [Handle(ItemValue(scope))], [found])
     keys = [f"item-{index}" for index in range(len(lists))]
     loop = _listed(keys, lists)
     items = [Handle(ItemValue(scope, key)) for key in keys]
@@ -202,7 +202,7 @@ def _counted(scope: CoulerScope, numbers: Numbers) -> _Rounds:
         given = text_of(value)
         if isinstance(given, Handle):
             over.append(local(scope, given))
-            fields.append((name, model.Joined(parts=(over[-1].reference(),))))
+            fields.append((name, model.Joined(parts=(values.reference_of(over[-1]),))))
         else:
             fields.append((name, str(given)))
     return _Rounds(model.Loop(sequence=tuple(fields)), [Handle(ItemValue(scope))], over)
@@ -247,7 +247,7 @@ def exec_while(condition: Any, inner_while: Job) -> Any:
 def _again(scope: CoulerScope, found: Inside, condition: Repeat, output: Handle) -> Any:
     """The loop's last step: a call of the loop itself, if the condition holds."""
     own, value = found.scope, condition.value
-    name = f"exec-while-{output.producer.task or own.calls[0].name}"
+    name = f"exec-while-{values.producer_of(output).task or own.calls[0].name}"
     template = scope.recording.names.take(name)
     wanted = own.local(value) if isinstance(value, Handle) else value
     with recorder.recording_to(own), own.under(condition.of(own.local(output), wanted)):

@@ -12,7 +12,7 @@ from couler_jobs.dsl.couler.order import CoulerScope, is_file
 from couler_jobs.dsl.couler.outputs import FileOutput, FileValue, OutputValue, mapped
 from couler_jobs.dsl.producers import Path
 from couler_jobs.dsl.recorder import Scope
-from couler_jobs.dsl.values import Handle
+from couler_jobs.dsl.values import Handle, producer_of, reference_of
 from couler_jobs.errors import DeclarationError
 from couler_jobs.spec import model
 from couler_jobs.spec.names import Names
@@ -116,7 +116,7 @@ class Inside:
         return mapped(self.returned, lambda handle: self._outside(scope, task, handle))
 
     def _outside(self, scope: Scope, task: str, handle: Handle) -> Handle:
-        producer = handle.producer
+        producer = producer_of(handle)
         if producer.scope is not self.scope:
             return handle
         if isinstance(producer, OutputValue):
@@ -145,7 +145,7 @@ class GraphOutput(OutputValue):
     """What one step of a graph leaves, for the graph around it. The graph gives it when asked."""
 
     def __init__(self, scope: Scope, task: str, template: GraphTemplate, inner: Handle) -> None:
-        super().__init__(scope, model.Output(task=task, name=inner.producer.label, missing=""))
+        super().__init__(scope, model.Output(task=task, name=producer_of(inner).label, missing=""))
         self._template, self._inner = template, inner
 
     def reference(self, path: Path) -> model.Reference:
@@ -158,7 +158,7 @@ class GraphFile(FileValue):
     """The same for a file."""
 
     def __init__(self, scope: Scope, task: str, template: GraphTemplate, inner: Handle) -> None:
-        output = model.Output(task=task, name=inner.producer.label, kind="artifact", missing="")
+        output = model.Output(task=task, name=producer_of(inner).label, kind="artifact", missing="")
         super().__init__(scope, output)
         self._template, self._inner = template, inner
 
@@ -182,7 +182,7 @@ class GraphTemplate:
 
     def seen(self, own: Scope, scope: Scope, task: str, handle: Handle) -> Handle:
         """What a handle of the graph `own` is in the graph `scope`, which calls it."""
-        if handle.producer.scope is not own:
+        if producer_of(handle).scope is not own:
             return handle
         if isinstance(handle, FileOutput):
             return FileOutput(GraphFile(scope, task, self, handle), handle.path)
@@ -190,7 +190,7 @@ class GraphTemplate:
 
     def result(self, handle: Handle) -> str:
         """The name of the output that holds it, made at the first request."""
-        reference = handle.reference()
+        reference = reference_of(handle)
         if reference not in self._results:
             kind: Any = "artifact" if is_file(reference) else "parameter"
             name = self._names.take(_result_name(reference))

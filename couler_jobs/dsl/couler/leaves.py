@@ -54,7 +54,7 @@ class Inputs:
         found = local(self._scope, given)
         if isinstance(found, FileOutput):
             raise DeclarationError(f"{found!r} is a file: pass it in args= or input=.")
-        return model.Joined(parts=(found.reference(),)), [found]
+        return model.Joined(parts=(values.reference_of(found),)), [found]
 
     def add_file(self, given: Any, name: str | None = None) -> None:
         """An input artifact: a file that a step leaves, or one that lies in a store."""
@@ -66,7 +66,7 @@ class Inputs:
                 f"input={given!r}: it takes artifacts and files that other steps leave."
             )
         found = local(self._scope, given)
-        reference: Any = found.reference()
+        reference: Any = values.reference_of(found)
         taken = self._names.take(name or parameter_name(reference.name))
         self.files.append(
             (

@@ -11,7 +11,7 @@ from typing import Any
 from couler_jobs.dsl import recorder
 from couler_jobs.dsl.couler.outputs import FileOutput, InputFile, InputText, OutputValue
 from couler_jobs.dsl.recorder import Recording, Scope
-from couler_jobs.dsl.values import Condition, Handle
+from couler_jobs.dsl.values import Condition, Handle, producer_of, reference_of
 from couler_jobs.errors import DeclarationError
 from couler_jobs.spec import model
 from couler_jobs.spec.names import Names
@@ -167,15 +167,15 @@ class CoulerScope(Scope):
 
     def local(self, handle: Handle) -> Handle:
         """The value as it is read in this graph: what comes from around it is an input of it."""
-        scope = handle.producer.scope
+        scope = producer_of(handle).scope
         if scope is None or scope is self:
             return handle
         if self.outer is None:
             return _from_anywhere(handle)
         found = local(self.outer, handle)
-        if found.producer.scope is None:
+        if producer_of(found).scope is None:
             return found
-        reference = found.reference()
+        reference = reference_of(found)
         if reference not in self.inputs:
             self.inputs[reference] = (self._input_names.take(_input_name(reference)), found)
         name = self.inputs[reference][0]
@@ -187,7 +187,7 @@ class CoulerScope(Scope):
         """The condition as it is decided in this graph."""
         handles = tuple(self.local(handle) for handle in found.handles)
         meant = {
-            before.reference(): after.reference()
+            reference_of(before): reference_of(after)
             for before, after in zip(found.handles, handles, strict=True)
         }
         return Condition(_replaced(found.term, meant), handles)
@@ -249,7 +249,7 @@ def is_file(reference: model.Reference) -> bool:
 
 def _from_anywhere(handle: Handle) -> Handle:
     """A global output by its global name; anything else belongs where it was made."""
-    producer = handle.producer
+    producer = producer_of(handle)
     if isinstance(producer, OutputValue) and producer.everywhere is not None:
         return Handle(producer.everywhere)
     raise DeclarationError(

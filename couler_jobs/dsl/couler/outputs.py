@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, Any
 
 from couler_jobs.dsl.producers import Path, Producer, TextValue, Variable
-from couler_jobs.dsl.values import Handle
+from couler_jobs.dsl.values import Handle, producer_of
 from couler_jobs.errors import DeclarationError
 from couler_jobs.spec import model
 
@@ -84,7 +84,7 @@ class FileOutput(Handle):
         self._where = path
 
     @property
-    def path(self) -> str:  # type: ignore[override]  # Couler's programs read it
+    def path(self) -> str:  # Couler's programs read it
         """Where the file lies, in the step that leaves it and in the one that takes it."""
         return self._where
 
@@ -95,7 +95,7 @@ class JobOutput(Handle):
     __slots__ = ("job_id", "job_name", "job_obj")
 
     def __init__(self, job_id: Handle, job_name: Handle, job_obj: Handle) -> None:
-        super().__init__(job_name.producer)
+        super().__init__(producer_of(job_name))
         self.job_id, self.job_name, self.job_obj = job_id, job_name, job_obj
 
 
