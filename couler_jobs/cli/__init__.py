@@ -11,6 +11,7 @@ import sys
 from collections.abc import Sequence
 
 from couler_jobs.cli import (
+    cache,
     compile,
     control,
     demo,
@@ -39,6 +40,7 @@ COMMANDS = (
     control,
     schedule,
     jobs,
+    cache,
     local,
     doctor,
     demo,
