@@ -15,6 +15,7 @@ from couler_jobs.cli import (
     compile,
     control,
     demo,
+    diff,
     doctor,
     import_,
     jobs,
@@ -32,6 +33,7 @@ from couler_jobs.cli.exits import CODES, guarded
 COMMANDS = (
     compile,
     lint,
+    diff,
     import_,
     submit,
     notebook,

@@ -351,6 +351,35 @@ def test_an_interrupted_wait_leaves_the_run_and_says_how_to_end_it(
     assert capsys.readouterr().err.endswith("w goes on. To end it: couler-jobs stop w\n")
 
 
+def test_a_program_does_not_differ_from_its_manifest(capsys: Output) -> None:
+    examples = Path(__file__).parent.parent.parent / "examples"
+    assert main(["diff", str(examples / "diamond.yaml"), str(examples / "diamond.py")]) == 0
+    assert capsys.readouterr().out == ""
+
+
+def test_what_differs_is_printed_and_is_1(hello: str, tmp_path: Path, capsys: Output) -> None:
+    main(["compile", hello])
+    text = capsys.readouterr().out
+    old, new = tmp_path / "old.yaml", tmp_path / "new.yaml"
+    old.write_text(text)
+    new.write_text(text.replace("generateName: ", "generateName: my-"))
+    assert main(["diff", str(old), str(new)]) == 1
+    changed = [line for line in capsys.readouterr().out.splitlines() if line[:2] in ("- ", "+ ")]
+    assert len(changed) == 2
+    assert changed[1] == changed[0].replace("-", "+", 1).replace(": ", ": my-")
+
+    assert main(["diff", "--json", str(old), str(new)]) == 1
+    assert printed_json(capsys)["equal"] is False
+
+
+def test_the_order_of_keys_is_no_difference(tmp_path: Path, capsys: Output) -> None:
+    files = tmp_path / "a.json", tmp_path / "b.json"
+    files[0].write_text('{"kind": "Workflow", "spec": {"a": [{"b": 1, "c": 2}]}}')
+    files[1].write_text('{"spec": {"a": [{"c": 2, "b": 1}]}, "kind": "Workflow"}')
+    assert main(["diff", *map(str, files)]) == 0
+    assert capsys.readouterr().out == ""
+
+
 def test_a_manifest_is_imported_as_a_program_that_compiles_back_to_it(
     tmp_path: Path, capsys: Output
 ) -> None:
