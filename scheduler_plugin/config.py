@@ -20,6 +20,7 @@ from traitlets.config import Configurable
 from scheduler_plugin import compute
 from scheduler_plugin.compute import ComputeType
 from scheduler_plugin.errors import JobRefused
+from scheduler_plugin.notifications import OCCASIONS
 from scheduler_plugin.retention import KEEP_ALL, Retention
 from scheduler_plugin.runtime_parameters import KEYS, check_limits
 from scheduler_plugin.staging import Limits
@@ -143,6 +144,30 @@ class Options(Configurable):  # type: ignore[misc]  # traitlets is not checked h
         config=True,
         help="For how many days an ended job of a definition is kept, likewise. None: for ever.",
     )
+    notify = Unicode(
+        "",
+        config=True,
+        help="Whom to tell how a job ended that does not say it itself: names of the addresses, "
+        "separated by commas.",
+    )
+    notify_on = Enum(
+        OCCASIONS,
+        OCCASIONS[0],
+        config=True,
+        help="When: after a failure, a success, or both.",
+    )
+    notification_file = Unicode(
+        "",
+        config=True,
+        help="The addresses of notifications: a file that only its owner may read, a line each, "
+        "NAME=URL, with the URLs of apprise (mailtos://, slack://, json://).",
+    )
+    notification_secret = Unicode(
+        "",
+        config=True,
+        help="The Kubernetes Secret with the same text, for jobs in a cluster, as 'name' (its key "
+        "is addresses) or 'name/key'.",
+    )
     all_jobs_kept = Int(
         None,
         allow_none=True,
@@ -197,6 +222,8 @@ class Settings:
     pod_template: Mapping[str, Any] = field(default_factory=dict)  #: see `pod.like_template`
     database_secret: str = ""  #: see `pod.SecretKey`
     outbox_only: bool = False  #: whether steps leave the database alone
+    notification_file: Path | None = None
+    notification_secret: str = ""  #: see `pod.SecretKey`
     python: str = sys.executable
     limits: Limits = DEFAULTS
     defaults: Mapping[str, Any] = field(default_factory=dict)  #: see `runtime_parameters.check`

@@ -8,7 +8,8 @@ is in a manifest or in a list of processes.
 from __future__ import annotations
 
 import argparse
-import json
+import contextlib
+import os
 import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -17,7 +18,7 @@ from typing import Any
 
 from couler_jobs.errors import CoulerJobsError
 from couler_jobs.spec.status import Phase
-from scheduler_plugin import staging, status, ticks
+from scheduler_plugin import notifications, staging, status, ticks
 from scheduler_plugin.errors import DatabaseUnavailable, StagingFailed
 from scheduler_plugin.records import Records, milliseconds
 from scheduler_plugin.staging import JobFolder
@@ -31,7 +32,23 @@ def record_status(request: RecordStatus, phase: Phase) -> bool:
     False if the record has ended already or is gone. Raises DatabaseUnavailable.
     """
     outcome = _written(request, phase)
-    return request.outbox_only or Records(request.database()).finish(request.job_id, outcome)
+    first = request.outbox_only or Records(request.database()).finish(request.job_id, outcome)
+    return _told(request, outcome, first)
+
+
+def _told(request: RecordStatus, outcome: status.Outcome, first: bool) -> bool:
+    """Tell whoever wants to know how the job ended, unless that was known already."""
+    if first and request.notice is not None:
+        for sentence in notifications.tell(request.notice, outcome, os.environ):
+            _say(sentence)
+            _say_in_log(request, sentence)
+    return first
+
+
+def _say_in_log(request: RecordStatus, sentence: str) -> None:
+    place = request.log or os.devnull
+    with contextlib.suppress(OSError), open(place, "a", encoding="utf-8") as log:
+        log.write(f"[notification] {sentence}\n")
 
 
 def _written(request: RecordStatus, phase: Phase) -> status.Outcome:
@@ -102,8 +119,9 @@ class TickRun:
             self.create()
         request = _asked(self.folder.status_request)
         outcome = _written(request, phase)
-        if request.outbox_only:
-            return True
+        return _told(request, outcome, request.outbox_only or self._finish(request, outcome, phase))
+
+    def _finish(self, request: RecordStatus, outcome: status.Outcome, phase: Phase) -> bool:
         records = Records(request.database())
         if phase is not Phase.SUCCEEDED:
             self._record(ticks.read_tick(self.tick_file))
@@ -117,7 +135,7 @@ class TickRun:
 
 def _asked(path: Path) -> RecordStatus:
     with staging.failing("The run's files cannot be read", path):
-        return RecordStatus(**json.loads(path.read_text(encoding="utf-8")))
+        return RecordStatus.from_json(path.read_text(encoding="utf-8"))
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

@@ -177,6 +177,12 @@ class Jobs:
             return None
         return looks.database_secret(self.settings, self.backend.name)
 
+    @property
+    def _secrets(self) -> Mapping[str, SecretKey]:
+        """What the steps that write records are given by Kubernetes, by variable."""
+        database = {} if self._secret is None else {DB_URL_VARIABLE: self._secret}
+        return database | looks.notification_secret(self.settings, self.backend.name)
+
     # --- starting
 
     def _stage(self, order: Order, folder: JobFolder) -> None:
@@ -221,7 +227,7 @@ class Jobs:
 
     def dressed(self, manifest: Mapping[str, Any], needs: Needs) -> dict[str, Any]:
         """A manifest whose pods look as they should where jobs are sent."""
-        return dressed(manifest, self.look, self._secret, needs.look())
+        return dressed(manifest, self.look, self._secrets, needs.look())
 
     def _plan(self, job: Job, order: Order, folder: JobFolder) -> JobPlan:
         return JobPlan(

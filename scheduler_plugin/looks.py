@@ -9,6 +9,7 @@ import sqlalchemy as sa
 from scheduler_plugin import kube, pod
 from scheduler_plugin.config import Settings
 from scheduler_plugin.errors import JobRefused
+from scheduler_plugin.notifications import ADDRESSES_VARIABLE
 from scheduler_plugin.pod import PodLook, SecretKey
 
 ON_THIS_MACHINE = "local"
@@ -49,3 +50,10 @@ def database_secret(settings: Settings, backend: str) -> SecretKey | None:
             "db_url, and to set ArgoScheduler.database_secret to the Secret's name."
         )
     return SecretKey.parse(settings.database_secret)
+
+
+def notification_secret(settings: Settings, backend: str) -> dict[str, SecretKey]:
+    """The Kubernetes Secret from which a step gets the addresses of notifications, by variable."""
+    if backend == ON_THIS_MACHINE or not settings.notification_secret:
+        return {}
+    return {ADDRESSES_VARIABLE: SecretKey.parse(settings.notification_secret, "addresses")}

@@ -17,6 +17,7 @@ from scheduler_plugin.config import Settings
 from scheduler_plugin.environments import Environments, choose_kernel
 from scheduler_plugin.errors import InputMissing, JobRefused
 from scheduler_plugin.needs import Needs, needs
+from scheduler_plugin.notifications import Notice, notice
 from scheduler_plugin.records import NewJob
 from scheduler_plugin.step_requests import Asked, Store
 
@@ -56,6 +57,7 @@ class Order:
     kernel: str
     options: Mapping[str, Any]  #: the value of every key of `runtime_parameters.KEYS`
     needs: Needs
+    notice: Notice | None = None  #: whom to tell how it ended
 
     def asked(self, store: Store, *, here: bool) -> Asked:
         """What the steps of its runs are asked. `here` says that they are this machine's."""
@@ -73,6 +75,7 @@ class Order:
             timeout=self.options["timeout_seconds"],
             package_input_folder=bool(self.new.package_input_folder),
             store=store,
+            notice=self.notice,
         )
 
 
@@ -116,6 +119,12 @@ def _check(
         kernel=choose_kernel(environment, source),
         options=options,
         needs=wanted,
+        notice=notice(
+            request.name.strip() or path.name,
+            options,
+            settings.notification_file,
+            bool(settings.notification_secret),
+        ),
     )
 
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from types import MappingProxyType
 from typing import Any, Literal
 
 from couler_jobs.errors import ConfigError
@@ -46,7 +47,7 @@ NEBARI_MARKS = ("CONDA_STORE_SERVICE", "PREFERRED_USERNAME")
 """Variables that Nebari sets in every JupyterLab pod, and nobody else sets both of."""
 
 RECORDING = "scheduler_plugin.in_pod"
-"""The program whose steps write records: they alone are given the database's secret."""
+"""The program whose steps write records: they alone are given the scheduler's secrets."""
 
 NOTEBOOK = "couler_jobs.in_pod.notebook"
 """The program of the step that runs the notebook."""
@@ -66,10 +67,14 @@ class SecretKey:
     key: str
 
     @classmethod
-    def parse(cls, text: str) -> SecretKey:
-        """Read "name" (its key is db_url) or "name/key"."""
-        name, _, key = text.partition("/")
-        return cls(name=name, key=key or "db_url")
+    def parse(cls, text: str, key: str = "db_url") -> SecretKey:
+        """Read "name" (its key is `key`) or "name/key"."""
+        name, _, said = text.partition("/")
+        return cls(name=name, key=said or key)
+
+
+Secrets = Mapping[str, SecretKey]
+NO_SECRETS: Secrets = MappingProxyType({})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -194,16 +199,16 @@ def over(look: PodLook, own: PodLook) -> PodLook:
 def dressed(
     manifest: Mapping[str, Any],
     look: PodLook,
-    database: SecretKey | None = None,
+    secrets: Secrets = NO_SECRETS,
     notebook: PodLook = ANY,
 ) -> dict[str, Any]:
     """A Workflow or CronWorkflow whose pods have the look, and else what they had.
 
     Command, arguments and a variable of the same name stay the manifest's own; the image is the
     look's. The look's labels go onto the object, never onto a cron workflow's runs: Nebari would
-    want the user's pod to be there at each of them. With `database`, the steps that write records
-    find the database's URL in `DB_URL_VARIABLE`, put there by Kubernetes. `notebook` is what the
-    step that runs the notebook has over the look.
+    want the user's pod to be there at each of them. The steps that write records find
+    `secrets`, by the names of variables, in their environment, put there by Kubernetes. `notebook`
+    is what the step that runs the notebook has over the look.
     """
     metadata = dict(manifest.get("metadata") or {})
     if look.labels:
@@ -211,18 +216,18 @@ def dressed(
     spec = dict(manifest.get("spec") or {})
     if manifest.get("kind") == "CronWorkflow":
         workflow = spec.get("workflowSpec") or {}
-        spec["workflowSpec"] = _dressed_spec(workflow, look, database, notebook)
+        spec["workflowSpec"] = _dressed_spec(workflow, look, secrets, notebook)
     else:
-        spec = _dressed_spec(spec, look, database, notebook)
+        spec = _dressed_spec(spec, look, secrets, notebook)
     return {**manifest, "metadata": metadata, "spec": spec}
 
 
 def _dressed_spec(
-    spec: Mapping[str, Any], look: PodLook, database: SecretKey | None, notebook: PodLook
+    spec: Mapping[str, Any], look: PodLook, secrets: Secrets, notebook: PodLook
 ) -> dict[str, Any]:
     of_notebook = over(look, notebook)
     templates = [
-        _dressed_template(one, of_notebook if _runs_notebook(one) else look, database)
+        _dressed_template(one, of_notebook if _runs_notebook(one) else look, secrets)
         for one in spec.get("templates") or []
     ]
     return {**look.spec, **spec, "templates": templates}
@@ -233,28 +238,32 @@ def _runs_notebook(template: Mapping[str, Any]) -> bool:
 
 
 def _dressed_template(
-    template: Mapping[str, Any], look: PodLook, database: SecretKey | None
+    template: Mapping[str, Any], look: PodLook, secrets: Secrets
 ) -> dict[str, Any]:
     for kind in ("container", "script"):
         if kind in template:
-            container = _dressed_container(template[kind], look, database)
+            container = _dressed_container(template[kind], look, secrets)
             return {**look.template, **template, kind: container}
     return dict(template)
 
 
 def _dressed_container(
-    container: Mapping[str, Any], look: PodLook, database: SecretKey | None
+    container: Mapping[str, Any], look: PodLook, secrets: Secrets
 ) -> dict[str, Any]:
     found = {**look.container, **container}
     if look.image:
         found["image"] = look.image
     env = [*look.container.get("env", ()), *container.get("env", ())]
-    if database is not None and RECORDING in container.get("command", ()):
-        reference = {"secretKeyRef": {"name": database.name, "key": database.key}}
-        env.append({"name": DB_URL_VARIABLE, "valueFrom": reference})
+    if RECORDING in container.get("command", ()):
+        env += [_from_secret(name, entry) for name, entry in secrets.items()]
     if env:
         found["env"] = list({entry["name"]: entry for entry in env}.values())
     return found
+
+
+def _from_secret(variable: str, entry: SecretKey) -> dict[str, Any]:
+    reference = {"secretKeyRef": {"name": entry.name, "key": entry.key}}
+    return {"name": variable, "valueFrom": reference}
 
 
 def _notebook_container(pod: Mapping[str, Any]) -> Mapping[str, Any]:

@@ -16,6 +16,7 @@ from types import MappingProxyType
 from typing import Any, Protocol
 
 from scheduler_plugin.errors import JobRefused
+from scheduler_plugin.notifications import OCCASIONS
 
 LONGEST = 1024
 """Characters of `jobs.runtime_environment_parameters`, as JSON (jupyter_scheduler/orm.py)."""
@@ -210,6 +211,19 @@ KEYS: Mapping[str, Key] = {
             does="How many workflows of the schedule that failed are kept. Job records stay.",
             kind=Whole(0, 10_000),
             default=1,
+        ),
+        Key(
+            name="notify",
+            does="Whom to tell how the job ended: names of addresses that the operator has listed, "
+            "separated by commas.",
+            kind=Text("names, separated by commas"),
+            default="",
+        ),
+        Key(
+            name="notify_on",
+            does="When to tell them.",
+            kind=OneOf(OCCASIONS),
+            default=OCCASIONS[0],
         ),
         Key(
             name="jobs_kept",

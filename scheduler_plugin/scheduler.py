@@ -99,6 +99,8 @@ class ArgoScheduler(config.Options, Scheduler):  # type: ignore[misc]  # upstrea
             pod_template=self.pod_template,
             database_secret=self.database_secret,
             outbox_only=self.outbox_only,
+            notification_file=_path(self.notification_file),
+            notification_secret=self.notification_secret,
             python=self.python,
             defaults=self.runtime_defaults(),
             upper_limits=self.upper_limits,
@@ -301,6 +303,10 @@ async def _beside(threads: ThreadPoolExecutor, call: Callable[[], Answer]) -> An
         raise InputUriError(error.path) from error
     except CoulerJobsError as error:
         raise SchedulerError(str(error)) from error
+
+
+def _path(text: str) -> Path | None:
+    return Path(text).expanduser().absolute() if text else None
 
 
 def _request(model: models.CreateJob) -> JobRequest:

@@ -16,6 +16,7 @@ from typing import Any
 from couler_jobs.in_pod.request import NotebookRequest
 from scheduler_plugin.database import IN_STEP, Database, Patience
 from scheduler_plugin.errors import DatabaseUnavailable
+from scheduler_plugin.notifications import Notice, read_notice
 from scheduler_plugin.staging import JobFolder
 
 
@@ -68,11 +69,19 @@ class RecordStatus:
     outbox_only: bool = False  #: whether the outbox is all that is written
     work: str | None = None  #: the working folder, if its files are results
     input_filename: str = ""
+    log: str | None = None  #: the job's log, which says what went wrong afterwards
+    notice: Notice | None = None  #: whom to tell
     seconds: float = IN_STEP.total  #: how long a locked database is waited for
 
     def as_json(self) -> str:
         """The text of a request file."""
         return json.dumps(asdict(self))
+
+    @classmethod
+    def from_json(cls, text: str) -> RecordStatus:
+        """Read such a file's text. Raises ValueError, KeyError or TypeError if it is none."""
+        values = json.loads(text)
+        return cls(**values | {"notice": read_notice(values.get("notice"))})
 
     def database(self) -> Database:
         """The database of the records."""
@@ -100,6 +109,7 @@ class Asked:
     secret_parameters: Mapping[str, str] = field(default_factory=dict)  #: see `NotebookRequest`
     secret_variables: Mapping[str, str] = field(default_factory=dict)
     limits: Mapping[str, Any] = field(default_factory=dict)  #: see `compute.ComputeType.limits`
+    notice: Notice | None = None
 
 
 def request_files(job_id: str, folder: JobFolder, asked: Asked) -> Mapping[Path, str]:
@@ -142,4 +152,6 @@ def _status(job_id: str, folder: JobFolder, asked: Asked) -> RecordStatus:
         outbox_only=asked.store.outbox_only,
         work=str(folder.work) if asked.package_input_folder else None,
         input_filename=asked.input_filename,
+        log=str(folder.output("log")),
+        notice=asked.notice,
     )

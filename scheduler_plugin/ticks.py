@@ -22,6 +22,7 @@ from pathlib import Path
 
 from scheduler_plugin import inputs, output_names, staging
 from scheduler_plugin.errors import StagingFailed
+from scheduler_plugin.notifications import read_notice
 from scheduler_plugin.records import NewJob, Records, milliseconds
 from scheduler_plugin.staging import JobFolder
 from scheduler_plugin.step_requests import Asked, Store, request_files
@@ -94,8 +95,8 @@ class Tick:
         if job["tags"] is not None:
             job["tags"] = tuple(job["tags"])
         asked["output_formats"] = tuple(asked["output_formats"])
-        store = Store(**asked.pop("store"))
-        return cls(job=NewJob(**job), asked=Asked(**asked, store=store), **fields)
+        store, notice = Store(**asked.pop("store")), read_notice(asked.pop("notice"))
+        return cls(job=NewJob(**job), asked=Asked(**asked, store=store, notice=notice), **fields)
 
     def folder(self, job_id: str) -> JobFolder:
         """Where a run's files lie."""

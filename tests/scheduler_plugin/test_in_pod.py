@@ -13,11 +13,14 @@ from couler_jobs.spec.status import Phase
 from scheduler_plugin.database import Database
 from scheduler_plugin.errors import DatabaseUnavailable
 from scheduler_plugin.in_pod import main, record_status
+from scheduler_plugin.notifications import Notice
 from scheduler_plugin.reconcile import read_outbox
 from scheduler_plugin.records import Job, NewJob, Records
 from scheduler_plugin.staging import JobFolder
 from scheduler_plugin.status import JobStatus
 from scheduler_plugin.step_requests import RecordStatus
+
+from .receiver import receiving
 
 REPORT = {
     "status": "failed",
@@ -233,3 +236,20 @@ def test_the_program_starts_without_jupyter_and_does_its_work(
 
     assert "jupyter" not in ended.stderr
     assert Records(Database(db_url)).get(request_.job_id).status is JobStatus.COMPLETED
+
+
+def test_the_end_is_told_once_and_a_failing_notification_changes_nothing_but_the_log(
+    request_: RecordStatus, folder: JobFolder, records: Records, tmp_path: Path, job: Job
+) -> None:
+    addresses = tmp_path / "addresses"
+    notice = Notice(job="n", names=("team", "away"), on="both", file=str(addresses))
+    request = replace(request_, notice=notice, log=str(folder.output("log")))
+    with receiving() as receiver:
+        addresses.write_text(f"team={receiver.url}\naway=json://ada:s3cret@127.0.0.1:1/x\n")
+        addresses.chmod(0o600)
+
+        assert [run(request, folder, "Succeeded") for _ in range(2)] == [0, 0]
+    assert len(receiver.came) == 1
+    assert records.get(job.job_id).status is JobStatus.COMPLETED
+    log = folder.output("log").read_text()
+    assert log == "[notification] The notification to 'away' could not be sent.\n"

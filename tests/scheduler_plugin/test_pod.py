@@ -215,7 +215,7 @@ def test_a_cron_workflow_carries_the_labels_and_its_runs_do_not() -> None:
 
 
 def test_only_steps_that_record_are_given_the_databases_secret() -> None:
-    found = dressed(workflow(COMMAND, RECORD), PodLook(), SecretKey.parse("db"))
+    found = dressed(workflow(COMMAND, RECORD), PodLook(), {DB_URL_VARIABLE: SecretKey.parse("db")})
     _, notebook, record = (one.get("container", {}) for one in found["spec"]["templates"])
 
     reference = {"secretKeyRef": {"name": "db", "key": "db_url"}}
@@ -225,7 +225,7 @@ def test_only_steps_that_record_are_given_the_databases_secret() -> None:
 
 def test_the_manifest_that_is_dressed_stays_as_it_is() -> None:
     manifest = workflow(COMMAND)
-    dressed(manifest, LOOK, SecretKey.parse("db"))
+    dressed(manifest, LOOK, {DB_URL_VARIABLE: SecretKey.parse("db")})
 
     assert manifest == workflow(COMMAND)
 
