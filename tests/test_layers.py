@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import ast
+import builtins
 from collections.abc import Iterator
 from itertools import permutations
 from pathlib import Path
 
 import pytest
 
+import couler_jobs.errors
+import scheduler_plugin.errors
 from couler_jobs import _HOMES
 
 ROOT = Path(__file__).parent.parent
@@ -38,6 +41,12 @@ IMPURE = {
     *("time", "random", "secrets", "uuid", "threading", "sqlite3"),
 }
 HEAVY = {"requests", "yaml", "sqlalchemy", "lark", "papermill", "nbconvert", "jupyter_client"}
+ERRORS = {
+    name
+    for module in (builtins, couler_jobs.errors, scheduler_plugin.errors)
+    for name, found in vars(module).items()
+    if isinstance(found, type) and issubclass(found, Exception)
+}
 LIGHT = (
     "__init__.py",
     "argo.py",
@@ -151,3 +160,15 @@ def test_what_a_declaration_imports_is_light(path: Path) -> None:
     inside = str(path.relative_to(ROOT / name.partition(".")[0]))
     if name.startswith("couler_jobs") and inside.startswith(LIGHT):
         assert not {i.partition(".")[0] for i in at_import_time(tree)} & HEAVY
+
+
+def test_no_error_is_built_and_then_forgotten() -> None:
+    def forgotten(node: ast.AST) -> bool:
+        return (
+            isinstance(node, ast.Expr)
+            and isinstance(node.value, ast.Call)
+            and ast.unparse(node.value.func).rpartition(".")[2] in ERRORS
+        )
+
+    found = {path.name for path in modules() if any(map(forgotten, ast.walk(read(path)[1])))}
+    assert found == set()

@@ -34,9 +34,9 @@ def good(tmp_path_factory: pytest.TempPathFactory) -> Ran:
         "json.dump([text, number, count, off, nothing, nested], open('seen.json', 'w'))",
         "print('cwd', os.getcwd())\nprint('no newline', end='')",
         "print('python', sys.executable, file=sys.stderr)",
-        "6 * 7",
+        "print('PATH is', PATH, 'and not', os.environ['PATH'])\n6 * 7",
     ]
-    request = request_for(folder, cells, HARD_NAME, parameters=VALUES)
+    request = request_for(folder, cells, HARD_NAME, parameters=VALUES | {"PATH": "mine"})
     request["formats"] = {
         "html": str(folder / "out" / "r.html"),
         "markdown": str(folder / "more" / "r.md"),
@@ -51,6 +51,10 @@ def test_a_good_run_succeeds(good: Ran) -> None:
 def test_parameters_arrive_typed_and_equal(good: Ran) -> None:
     seen = json.loads((Path(good.request["input"]).parent / "seen.json").read_text())
     assert seen == list(VALUES.values())
+
+
+def test_a_parameter_named_like_a_variable_leaves_the_variable_alone(good: Ran) -> None:
+    assert f"PATH is mine and not {Path(sys.executable).parent}" in good.log
 
 
 def test_a_parameter_that_is_not_given_keeps_its_default(good: Ran) -> None:
@@ -81,7 +85,7 @@ def test_the_log_goes_to_stdout_too(good: Ran) -> None:
 
 
 def test_the_log_has_results_and_errors_printed(good: Ran) -> None:
-    assert f"python {sys.executable}" in good.log
+    assert f"python {Path(sys.executable).parent}" in good.log
     assert "\n42\n" in good.log
 
 

@@ -86,6 +86,28 @@ def test_a_created_job_runs_under_its_own_name_and_labels(
     assert manifest["metadata"]["labels"]["argo-workflows-executor/owner"] == "ada"
 
 
+def test_the_owner_is_who_the_server_knows_and_no_label_of_argos_own_is_claimed(
+    job_id: str, backend: StandIn
+) -> None:
+    manifest = backend.manifests[f"job-{job_id}"]
+    labels = manifest["metadata"]["labels"]
+
+    assert {name.partition("/")[0] for name in labels} == {"argo-workflows-executor"}
+    assert "workflowMetadata" not in manifest["spec"]
+
+
+def test_a_parameter_is_no_variable_of_a_container(
+    jobs: Jobs, request_: JobRequest, backend: StandIn
+) -> None:
+    job_id = jobs.create(replace(request_, parameters={"PATH": "x", "HOME": "y"}))
+    templates = backend.manifests[f"job-{job_id}"]["spec"]["templates"]
+    containers = [one.get("container") or one.get("script") or {} for one in templates]
+    variables = {item["name"] for one in containers for item in one.get("env", ())}
+
+    assert any(containers)
+    assert variables.isdisjoint({"PATH", "HOME"})
+
+
 def test_the_users_tags_and_parameters_are_kept_as_typed(
     jobs: Jobs, job_id: str, request_: JobRequest
 ) -> None:

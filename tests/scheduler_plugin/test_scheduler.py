@@ -1,6 +1,7 @@
 """What jupyter_scheduler's handlers call, without a server around it."""
 
 import asyncio
+import os
 import time
 from collections.abc import Callable, Coroutine
 from dataclasses import replace
@@ -400,6 +401,19 @@ def test_no_job_is_run_inside_the_server(settings: Settings) -> None:
 
     with pytest.raises(NotImplementedError):
         manager.execute()
+
+
+def test_nothing_forks_the_server(scheduler: ArgoScheduler, asked: models.CreateJob) -> None:
+    forks: list[int] = []
+    os.register_at_fork(before=lambda: forks.append(os.getpid()))
+
+    job_id = run(scheduler.create_job(asked))
+    run(scheduler.stop_job(job_id))
+    end(scheduler, job_id)
+    run(ArgoJobFiles(scheduler).copy_from_staging(job_id))
+    run(scheduler.delete_job(job_id))
+
+    assert forks == []
 
 
 def rounds(scheduler: Any, number: int) -> None:
