@@ -160,10 +160,12 @@ def _check_program(kernel: Kernel) -> None:
             f"The kernel {kernel.name!r} of {kernel.prefix} starts {program}, which is not there: "
             f"{_how_to_install(kernel.prefix)}."
         )
-    if _module(kernel.argv) in _IPYKERNEL and not _has_ipykernel(kernel.prefix, program):
+    # a virtual environment whose kernel is registered elsewhere: its own Python is asked
+    home = os.path.dirname(os.path.dirname(program))
+    if _module(kernel.argv) in _IPYKERNEL and not _has_ipykernel(home, program):
         raise Refused(
-            f"The environment {kernel.prefix} has no ipykernel, which its kernel {kernel.name!r} "
-            f"needs: {_how_to_install(kernel.prefix)}."
+            f"The environment {home} has no ipykernel, which the kernel {kernel.name!r} needs: "
+            f"{_how_to_install(home)}."
         )
 
 

@@ -136,3 +136,35 @@ def test_a_kernelspec_whose_ipykernel_was_removed_makes_no_job(
 
     with pytest.raises(JobRefused, match=r"has no ipykernel.*python -m pip install ipykernel"):
         jobs.create(request("science"))
+
+
+@pytest.fixture
+def registered(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """The packages of a virtual environment whose kernel is registered for the server."""
+    packages = make(tmp_path / "project")
+    python = tmp_path / "project" / "bin" / "python"
+    command = [python, "-m", "ipykernel", "install", "--name", "project", "--prefix", tmp_path]
+    subprocess.run(list(map(str, command)), check=True, capture_output=True)
+    monkeypatch.setenv("JUPYTER_PATH", str(tmp_path / "share" / "jupyter"))
+    return packages
+
+
+def test_a_virtual_environment_with_a_registered_kernel_runs_notebooks(
+    jobs: Jobs, registered: Path, write_notebook: Write
+) -> None:
+    (registered / "only_there.py").write_text("answer = 42")
+    write_notebook("nb.ipynb", "import only_there; print('found', only_there.answer)")
+    job, log = ended(jobs, request("server/project"))
+
+    assert job.status is JobStatus.COMPLETED
+    assert "found 42" in log
+
+
+def test_a_registered_kernel_whose_environment_lost_ipykernel_makes_no_job(
+    jobs: Jobs, registered: Path, write_notebook: Write
+) -> None:
+    (registered / "shared.pth").unlink()
+    write_notebook("nb.ipynb", "1")
+
+    with pytest.raises(JobRefused, match=r"project has no ipykernel.*project/bin/python -m pip"):
+        jobs.create(request("server/project"))
