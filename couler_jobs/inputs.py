@@ -79,8 +79,8 @@ def _from_program(path: Path, name: str, target: str, values: Mapping[str, Any])
 
 
 @contextmanager
-def program(path: Path) -> Iterator[ModuleType]:
-    """A Python file, run as a module; `if __name__ == "__main__"` does not hold in it.
+def program(path: Path, name: str = "") -> Iterator[ModuleType]:
+    """A Python file, run as a module; `if __name__ == "__main__"` holds if that is its `name`.
 
     Inside the block it is in `sys.modules`, and files beside it can be imported.
     Raises DeclarationError, with the line, for an error in it.
@@ -90,7 +90,7 @@ def program(path: Path) -> Iterator[ModuleType]:
     if not path.is_file():
         raise DeclarationError(f"{path} cannot be read: there is no such file.")
     # A module of that name that is there already is somebody else's.
-    name = path.stem if path.stem not in sys.modules else f"_program_{path.stem}"
+    name = name or (path.stem if path.stem not in sys.modules else f"_program_{path.stem}")
     spec = spec_from_file_location(name, path.resolve())
     assert spec is not None  # noqa: S101  holds for every .py file
     assert spec.loader is not None  # noqa: S101
@@ -102,12 +102,15 @@ def program(path: Path) -> Iterator[ModuleType]:
 
 @contextmanager
 def _importable(module: ModuleType, folder: str) -> Iterator[None]:
+    before = sys.modules.get(module.__name__)
     sys.modules[module.__name__] = module
     sys.path.insert(0, folder)
     try:
         yield
     finally:
         sys.modules.pop(module.__name__, None)
+        if before is not None:
+            sys.modules[module.__name__] = before
         if folder in sys.path:
             sys.path.remove(folder)
 
@@ -118,6 +121,8 @@ def _execute(path: Path, loader: Loader, module: ModuleType) -> None:
     except CoulerJobsError:
         raise
     except (Exception, SystemExit) as error:
+        if module.__name__ == "__main__" and isinstance(error, SystemExit) and not error.code:
+            return  # a program may end itself
         raise DeclarationError(_blame(path, error)) from error
 
 
@@ -133,7 +138,13 @@ def _blame(path: Path, error: BaseException) -> str:
     # The text of a syntax error ends in its place, which is said already.
     is_own = isinstance(error, SyntaxError) and error.filename == own
     said = getattr(error, "msg", error) if is_own else error
-    return f"{where}: {type(error).__name__}: {said}".rstrip(": ") + "."
+    sentence = f"{where}: {type(error).__name__}: {said}".rstrip(": ") + "."
+    missing = error.name or "" if isinstance(error, ModuleNotFoundError) else ""
+    if missing.partition(".")[0] == "couler":
+        sentence += (
+            " A program for Couler is read with --couler: couler-jobs compile --couler FILE."
+        )
+    return sentence
 
 
 def _declared_in(module: ModuleType, name: str, path: Path) -> object:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -10,10 +11,11 @@ from couler_jobs.cli.exits import say
 from couler_jobs.cli.options import (
     WHAT,
     Commands,
+    add_couler,
     add_json,
     add_parameters,
     command,
-    parameters,
+    manifests,
 )
 
 if TYPE_CHECKING:
@@ -28,19 +30,20 @@ def add(commands: Commands) -> None:
     parser.add_argument("what", metavar="WORKFLOW", help=WHAT)
     parser.add_argument("-o", "--output", type=Path, metavar="FILE", help="write it to a file")
     parser.add_argument("--target", default=TARGET, metavar="VERSION", help="Argo's version")
+    add_couler(parser)
     add_parameters(parser)
     add_json(parser)
 
 
 def compile_it(arguments: argparse.Namespace) -> int:
     """Print the manifest as YAML, or as JSON; 2, and nothing of it, where lint finds an error."""
-    from couler_jobs.inputs import read
     from couler_jobs.submission import check
 
-    manifest = read(arguments.what, arguments.target, parameters(arguments))
-    for finding in check(manifest, arguments.target):
-        say(str(finding))
-    text = _text(manifest, arguments.json)
+    found = [manifest for manifest, _ in manifests(arguments, arguments.target)]
+    for manifest in found:
+        for finding in check(manifest, arguments.target):
+            say(str(finding))
+    text = _text(found, arguments.json)
     if arguments.output:
         write(arguments.output, text)
     else:
@@ -58,9 +61,12 @@ def write(path: Path, text: str) -> None:
         raise ConfigError(f"{path} cannot be written: {error.strerror}.") from None
 
 
-def _text(manifest: Manifest, as_json: bool) -> str:
+def _text(found: Sequence[Manifest], as_json: bool) -> str:
+    """One manifest as it is; several as documents of one stream, or a list."""
     import json
 
     from couler_jobs.compiler.yaml import to_yaml
 
-    return json.dumps(manifest, indent=2) + "\n" if as_json else to_yaml(manifest)
+    if as_json:
+        return json.dumps(found[0] if len(found) == 1 else found, indent=2) + "\n"
+    return "---\n".join(to_yaml(manifest) for manifest in found)

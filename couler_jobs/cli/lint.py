@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from couler_jobs.cli.compile import TARGET
 from couler_jobs.cli.exits import Exit
-from couler_jobs.cli.options import WHAT, Commands, add_json, command
+from couler_jobs.cli.options import WHAT, Commands, add_couler, add_json, command
 
 if TYPE_CHECKING:
     from couler_jobs.spec.finding import Finding
@@ -21,6 +21,7 @@ def add(commands: Commands) -> None:
     parser = command(commands, "lint", lint_all, "say what is wrong in workflows")
     parser.add_argument("what", metavar="WORKFLOW", nargs="+", help=WHAT)
     parser.add_argument("--target", default=TARGET, metavar="VERSION", help="Argo's version")
+    add_couler(parser)
     add_json(parser)
 
 
@@ -28,13 +29,24 @@ def lint_all(arguments: argparse.Namespace) -> int:
     """Print each finding on a line; 2 where one of them is an error."""
     from couler_jobs.cli.screen import print_json
 
-    found = [(what, one) for what in arguments.what for one in _findings(what, arguments.target)]
+    look = _in_program if arguments.couler else _findings
+    found = [(what, one) for what in arguments.what for one in look(what, arguments.target)]
     if arguments.json:
         print_json([{"file": what, **asdict(finding)} for what, finding in found])
     else:
         for what, finding in found:
             print(f"{what}: {finding}")
     return Exit.USAGE if any(f.severity == "error" for _, f in found) else Exit.OK
+
+
+def _in_program(what: str, target: str) -> Iterator[Finding]:
+    """What is wrong in what a program for Couler would submit."""
+    from couler_jobs.build import compile
+    from couler_jobs.compiler.lint import lint
+    from couler_jobs.couler_programs import workflows_of
+
+    for workflow in workflows_of(Path(what)):
+        yield from lint(compile(workflow, target), target)
 
 
 def _findings(what: str, target: str) -> Iterator[Finding]:

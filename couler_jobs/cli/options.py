@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import argparse
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -11,6 +11,7 @@ if TYPE_CHECKING:
     from couler_jobs.backends.base import Backend
     from couler_jobs.runs.run import Run
     from couler_jobs.runs.schedule import Schedule
+    from couler_jobs.spec.secret import Secret
 
 Commands = Any  #: argparse's action for subcommands has no public name
 WHAT = "FILE.py, FILE.py:NAME, FILE.yaml, FILE.json, FILE.ipynb, or - for a manifest on stdin"
@@ -31,6 +32,33 @@ def command(
 def add_json(parser: argparse.ArgumentParser) -> None:
     """`--json`."""
     parser.add_argument("--json", action="store_true", help="print JSON, for another program")
+
+
+def add_couler(parser: argparse.ArgumentParser) -> None:
+    """`--couler`."""
+    parser.add_argument(
+        "--couler",
+        action="store_true",
+        help="FILE.py is a program for Couler: take what it would submit with couler.run()",
+    )
+
+
+def manifests(
+    arguments: argparse.Namespace, target: str
+) -> list[tuple[dict[str, Any], Sequence[Secret]]]:
+    """The manifest of the argument; with `--couler` each that the program would submit.
+
+    Beside each is what has to be in the cluster before it runs.
+    """
+    from couler_jobs.inputs import read
+
+    values = parameters(arguments)
+    if not arguments.couler:
+        return [(read(arguments.what, target, values), ())]
+    from couler_jobs.couler_programs import workflows_of
+
+    declared = workflows_of(Path(arguments.what))
+    return [(read(one, target, values), one.secrets) for one in declared]
 
 
 def add_backend(parser: argparse.ArgumentParser) -> None:

@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import argparse
 
+from couler_jobs.cli.exits import Exit
 from couler_jobs.cli.options import (
     WHAT,
     Commands,
     add_backend,
+    add_couler,
     add_json,
     add_parameters,
     add_waiting,
     command,
-    parameters,
+    manifests,
     place,
 )
 from couler_jobs.cli.waiting import check_waiting, start
@@ -32,6 +34,7 @@ def add(commands: Commands) -> None:
     for parser in (submit, run, apply):
         parser.add_argument("what", metavar="WORKFLOW", help=WHAT)
         parser.add_argument("--name", help="the run's name, or the schedule's")
+        add_couler(parser)
         add_parameters(parser)
     add_waiting(submit)
     add_waiting(run)
@@ -40,13 +43,26 @@ def add(commands: Commands) -> None:
 
 
 def submit_it(arguments: argparse.Namespace) -> int:
-    """Compile, check, send; then wait where that was asked for."""
-    from couler_jobs.submission import prepare, target_of
+    """Compile, check, send; then wait where that was asked for.
+
+    Of a program that submits several, each is started when the one before it is; nothing is
+    started before all of them are checked.
+    """
+    from couler_jobs.errors import ConfigError
+    from couler_jobs.submission import check, prepare, target_of
 
     check_waiting(arguments)
     where = place(arguments)
     target = target_of(where)
-    manifest = prepare(
-        arguments.what, target=target, name=arguments.name, parameters=parameters(arguments)
-    )
-    return start(manifest, arguments, where)
+    found = manifests(arguments, target)
+    if len(found) > 1 and arguments.name:
+        raise ConfigError(f"--name names one run, and {arguments.what} submits {len(found)}.")
+    ready = [(prepare(one, target=target, name=arguments.name), made) for one, made in found]
+    if len(ready) > 1:
+        for manifest, _ in ready:
+            check(manifest, target)
+    for manifest, secrets in ready:
+        for secret in secrets:
+            where.make_secret(secret)
+        start(manifest, arguments, where)
+    return Exit.OK
