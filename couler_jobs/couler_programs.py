@@ -43,6 +43,12 @@ HOMES: Mapping[str, str] = {
     "couler.core.templates.toleration": f"{DSL}.config",
     "couler.core.templates.volume": f"{DSL}.volumes",
     "couler.core.templates.volume_claim": f"{DSL}.volumes",
+    "couler.steps": "couler_jobs.steps",
+    "couler.steps.katib": "couler_jobs.steps.katib",
+    "couler.steps.mpi": "couler_jobs.steps.mpi",
+    "couler.steps.pod_utils": "couler_jobs.steps.pods",
+    "couler.steps.pytorch": "couler_jobs.steps.pytorch",
+    "couler.steps.tensorflow": "couler_jobs.steps.tensorflow",
 }
 """Couler's module names, packages before what is in them, and where their names are here."""
 

@@ -294,6 +294,10 @@ IMPORTS: tuple[tuple[str, str], ...] = (
     ("couler.core.templates.artifact", "Artifact LocalArtifact S3Artifact OssArtifact"),
     ("couler.core.templates.cache", "Cache"),
     ("couler.core.templates", "Artifact Secret Toleration Volume"),
+    ("couler.steps.tensorflow", "train"),
+    ("couler.steps.pytorch", "train"),
+    ("couler.steps.mpi", "train"),
+    ("couler.steps.katib", "run"),
     ("couler.core.workflow_validation_utils", "validate_workflow_yaml"),
 )
 
