@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from couler_jobs.in_pod.request import ending
-from scheduler_plugin import output_names, staging
+from scheduler_plugin import output_names, staging, status
 from scheduler_plugin.config import Settings
 from scheduler_plugin.records import Job
 from scheduler_plugin.staging import JobFolder
@@ -54,6 +54,15 @@ def job_files(settings: Settings, job: Job) -> tuple[JobFile, ...]:
     if job.package_input_folder and job.packaged_files:
         files.append(JobFile(title="Files", format="files", staged=folder.work, local=local))
     return tuple(files)
+
+
+def progress(settings: Settings, job_id: str) -> str | None:
+    """How far a running job is, in a sentence; None where that is not known."""
+    try:
+        text = job_folder(settings, job_id).progress.read_text(encoding="utf-8")
+    except OSError:  # its notebook has not begun
+        return None
+    return status.progress(text)
 
 
 def _name(job: Job, output_format: str) -> str:

@@ -261,6 +261,8 @@ class ArgoScheduler(config.Options, Scheduler):  # type: ignore[misc]  # upstrea
         values = {name: getattr(job, name) for name in COLUMNS}
         values["status"] = models.Status(job.status.value)
         values |= {"job_id": self.outward(job.job_id), **describes(self.backend_id)}
+        if job.status is JobStatus.IN_PROGRESS and with_files:
+            values["status_message"] = downloads.progress(self.jobs.settings, job.job_id)
         for name in ("tags", "output_formats", "packaged_files"):
             values[name] = None if values[name] is None else list(values[name])
         described = models.DescribeJob(**values)

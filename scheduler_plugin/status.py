@@ -13,6 +13,8 @@ from couler_jobs.spec.status import Phase
 
 LONGEST_MESSAGE = 1024
 """Characters of `jobs.status_message` (jupyter_scheduler/orm.py)."""
+LAST_LINES = 6
+"""Lines of a traceback that a failed job's message has; its log and its notebook have all."""
 
 
 class JobStatus(enum.StrEnum):
@@ -98,6 +100,14 @@ def read_report(text: str) -> dict[str, Any]:
     return report if isinstance(report, dict) else {}
 
 
+def progress(text: str) -> str | None:
+    """What a running job says of itself, from its progress file's text; None before its cells."""
+    shown = read_report(text)
+    cell, cells = shown.get("cell"), shown.get("cells")
+    running = shown.get("status") == "running" and isinstance(cell, int)
+    return f"Running cell {cell} of {cells}." if running and cell else None
+
+
 def shortened_message(message: str) -> str:
     """A message that fits its column, which takes nothing but Unicode."""
     message = message.encode("utf-8", "backslashreplace").decode()
@@ -124,13 +134,31 @@ def _sentence(status: JobStatus, report: Mapping[str, Any], message: str) -> str
         return shortened_message(f"The notebook ran to its end; its workflow failed after it{why}.")
     said = report.get("message")
     if isinstance(said, str) and said:
-        return shortened_message(said)
+        return _with_last_lines(shortened_message(said), report.get("traceback"))
     if status is JobStatus.STOPPED:
         return shortened_message(message) or "Stopped."
     return shortened_message(
         f"The notebook ended without saying why{why}: it ran out of memory, or what ran it was "
         "killed. The log has what it printed."
     )
+
+
+def _with_last_lines(said: str, traceback: object) -> str:
+    """The sentence, and below it as many of a traceback's last lines as its column takes."""
+    lines = [line for line in traceback if _says(line)] if isinstance(traceback, list) else []
+    room = LONGEST_MESSAGE - len(said)
+    kept: list[str] = []
+    for line in reversed(lines[-LAST_LINES:]):
+        room -= len(line) + 1
+        if room < 0:
+            break
+        kept.insert(0, line)
+    return "\n".join([said, *kept])
+
+
+def _says(line: object) -> bool:
+    """Whether a traceback's line is more than a blank one or a rule of dashes."""
+    return isinstance(line, str) and bool(line.strip(" -"))
 
 
 def _milliseconds(moment: object) -> int | None:

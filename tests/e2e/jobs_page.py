@@ -6,6 +6,7 @@ import re
 from dataclasses import dataclass
 from pathlib import Path
 
+import nbformat
 from playwright.sync_api import Locator, Page, expect
 
 from couler_jobs.demo.jupyter import JupyterLab
@@ -100,3 +101,12 @@ class JobsPage:
             if status in self.row(job).inner_text():
                 return
         raise AssertionError(f"{job} did not become {status}: {self.row(job).inner_text()}")
+
+
+def write_notebook(path: Path, *sources: str) -> None:
+    """A notebook of these cells."""
+    cells = [nbformat.v4.new_code_cell(source) for source in sources]
+    notebook = nbformat.v4.new_notebook(cells=cells)
+    kernel = {"name": "python3", "display_name": "Python 3", "language": "python"}
+    notebook.metadata["kernelspec"] = kernel
+    nbformat.write(notebook, path)

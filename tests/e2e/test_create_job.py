@@ -8,7 +8,7 @@ from playwright.sync_api import Page, expect
 
 from couler_jobs.demo.jupyter import JupyterLab, wait_until
 from couler_jobs.demo.project import write_project
-from tests.e2e.jobs_page import JobsPage
+from tests.e2e.jobs_page import JobsPage, write_notebook
 
 pytestmark = pytest.mark.e2e
 
@@ -38,6 +38,35 @@ def test_a_notebook_job_is_created_runs_and_is_downloaded(
     ui.row("sales report").get_by_text("sales report", exact=True).click()
     expect(page.get_by_text("Completed", exact=True)).to_be_visible()
     ui.look("detail")
+
+
+def test_a_running_job_says_its_cell_and_a_failed_one_the_last_lines_of_its_traceback(
+    lab: JupyterLab, page: Page, tmp_path: Path
+) -> None:
+    go = lab.project / "go"
+    waits = f"import os, time\nwhile not os.path.exists({str(go)!r}): time.sleep(0.1)"
+    write_notebook(lab.project / "fails.ipynb", "x = 0", waits, "y = 1\n1 / x")
+    ui = JobsPage(page, tmp_path / "screenshots")
+    ui.open(lab)
+    ui.create_job_from("fails.ipynb")
+    ui.submit()
+    job_id = lab.get("/scheduler/jobs")["jobs"][0]["job_id"]
+    running = "Running cell 2 of 3."
+    wait_until(lambda: message(lab, job_id) == running, 120, "It did not say how far it is.")
+    ui.row("fails").get_by_text("fails", exact=True).click()
+    expect(page.get_by_role("alert").filter(has_text=running)).to_be_visible()
+    ui.look("running")
+    go.touch()
+    wait_until(lambda: "failed" in message(lab, job_id), 120, "It did not fail.")
+    page.get_by_role("button", name="Reload Job").click()
+    said = page.get_by_role("alert").filter(has_text="Cell 3 of 3 failed: ZeroDivisionError")
+    expect(said).to_contain_text("2 1 / x")
+    ui.look("failed")
+
+
+def message(lab: JupyterLab, job_id: str) -> str:
+    """The job's status message, as a client sees it."""
+    return lab.get(f"/scheduler/jobs/{job_id}")["status_message"] or ""
 
 
 def downloaded(lab: JupyterLab) -> list[Path]:

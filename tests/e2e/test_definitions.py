@@ -5,7 +5,6 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-import nbformat
 import pytest
 from playwright.sync_api import Page, expect
 
@@ -14,7 +13,7 @@ from couler_jobs.backends.local.ticking import tick_all, upcoming
 from couler_jobs.demo.jupyter import JupyterLab, wait_until
 from couler_jobs.demo.project import write_project
 from couler_jobs.demo.show import end
-from tests.e2e.jobs_page import JobsPage
+from tests.e2e.jobs_page import JobsPage, write_notebook
 
 pytestmark = pytest.mark.e2e
 
@@ -111,13 +110,6 @@ def test_a_paused_schedule_stays_paused_when_it_is_edited_and_its_next_tick_runs
     ui.look("ticked")
     (log,) = (lab.home / "data" / "scheduler_staging_area").glob("*/out/output.log")
     assert "the other one, Île-de-France" in log.read_text(encoding="utf-8")
-
-
-def write_notebook(path: Path, source: str) -> None:
-    notebook = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(source)])
-    kernel = {"name": "python3", "display_name": "Python 3", "language": "python"}
-    notebook.metadata["kernelspec"] = kernel
-    nbformat.write(notebook, path)
 
 
 def tick(lab: JupyterLab) -> None:

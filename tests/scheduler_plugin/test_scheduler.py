@@ -82,6 +82,16 @@ def test_a_job_is_described_in_jupyter_schedulers_words(
     assert job.downloaded is False
 
 
+def test_a_running_job_says_how_far_it_is(scheduler: ArgoScheduler, job_id: str) -> None:
+    before = run(scheduler.get_job(job_id)).status_message
+    progress = scheduler.jobs.folder(job_id).progress
+    progress.write_text('{"cell": 2, "cells": 5, "status": "running"}')
+
+    (listed,) = run(scheduler.list_jobs(models.ListJobsQuery())).jobs
+    found = run(scheduler.get_job(job_id)).status_message
+    assert (before, found, listed.status_message) == (None, *["Running cell 2 of 5."] * 2)
+
+
 def test_the_log_is_one_of_the_jobs_files(scheduler: ArgoScheduler, job_id: str) -> None:
     files = run(scheduler.get_job(job_id)).job_files
 

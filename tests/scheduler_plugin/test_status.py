@@ -10,6 +10,7 @@ from scheduler_plugin.status import (
     JobStatus,
     Outcome,
     outcome,
+    progress,
     read_report,
 )
 
@@ -54,6 +55,37 @@ def test_a_stop_counts_although_the_notebook_ran_to_its_end() -> None:
 
 def test_a_failed_notebook_says_which_cell_and_which_error() -> None:
     assert outcome(Phase.FAILED, FAILED, ended_at=1).message == FAILED["message"]
+
+
+def test_a_failed_notebook_says_the_last_lines_of_its_traceback() -> None:
+    traceback = ["-----", "ValueError   Traceback", "Cell In[2], line 1", "----> 1 f()", "", "last"]
+    message = outcome(Phase.FAILED, {**FAILED, "traceback": traceback}, ended_at=1).message
+
+    assert message == (
+        "Cell 2 of 3 failed: ValueError: no\nValueError   Traceback\n"
+        "Cell In[2], line 1\n----> 1 f()\nlast"
+    )
+
+
+def test_a_tracebacks_last_lines_are_those_that_the_column_takes() -> None:
+    traceback = ["a" * 500, "b" * 500, "c" * 400]
+    message = outcome(Phase.FAILED, {**FAILED, "traceback": traceback}, ended_at=1).message
+
+    assert message == "\n".join([FAILED["message"], *traceback[1:]])
+    assert len(message) <= LONGEST_MESSAGE
+
+
+@pytest.mark.parametrize(
+    ("text", "says"),
+    [
+        ('{"cell": 2, "cells": 5, "status": "running"}', "Running cell 2 of 5."),
+        ('{"cell": 0, "cells": 5, "status": "running"}', None),
+        ('{"cell": 5, "cells": 5, "status": "succeeded"}', None),
+        ("half of", None),
+    ],
+)
+def test_a_running_job_says_how_far_it_is(text: str, says: str | None) -> None:
+    assert progress(text) == says
 
 
 def test_a_step_that_never_reported_says_what_the_workflow_says() -> None:
