@@ -12,7 +12,12 @@ from scheduler_plugin.config import Settings
 from scheduler_plugin.records import Job
 from scheduler_plugin.staging import JobFolder
 
-TITLES: Mapping[str, str] = {"ipynb": "Notebook", "html": "HTML", "log": "Log"}
+TITLES: Mapping[str, str] = {
+    "ipynb": "Notebook",
+    "html": "HTML",
+    "html_without_code": "HTML without code",
+    "log": "Log",
+}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -20,12 +20,16 @@ from couler_jobs.in_pod.request import Refused
 
 Tell = Callable[..., None]
 
+NO_INPUT = {"exclude_input": True, "exclude_input_prompt": True, "exclude_output_prompt": True}
+OURS: Mapping[str, tuple[str, Mapping[str, bool]]] = {"html_without_code": ("html", NO_INPUT)}
+"""Formats that are an exporter of nbconvert with options, those of its `--no-input`."""
+
 
 def check_formats(formats: Iterable[str]) -> None:
     """Raises `Refused` for a format that nbconvert does not have here."""
     if not (wanted := set(formats)):
         return
-    known = {point.name for point in entry_points(group="nbconvert.exporters")}
+    known = {point.name for point in entry_points(group="nbconvert.exporters")} | set(OURS)
     if unknown := sorted(wanted - known):
         raise Refused(
             f"There is no output format {unknown[0]!r}: choose of {', '.join(sorted(known))}."
@@ -62,7 +66,8 @@ def _convert(notebook: Path, name: str, exporter: str, target: str) -> dict[str,
         "output_files_dir": f"{stem}_files",
         "unique_key": "output",
     }
-    body, resources = nbconvert.get_exporter(exporter)().from_filename(
+    known, options = OURS.get(exporter, (exporter, {}))
+    body, resources = nbconvert.get_exporter(known)(**options).from_filename(
         str(notebook), resources=resources
     )
     files = {target: body if isinstance(body, bytes) else body.encode("utf-8", "replace")}

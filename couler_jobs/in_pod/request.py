@@ -16,6 +16,7 @@ from typing import Any, NoReturn
 DEEPEST = 50  #: levels of lists and mappings in one value: Python's own parser stops near 100
 ENDINGS: Mapping[str, str] = {
     "asciidoc": ".asciidoc",
+    "html_without_code": ".nocode.html",
     "latex": ".tex",
     "markdown": ".md",
     "notebook": ".notebook.ipynb",
