@@ -10,12 +10,13 @@ from __future__ import annotations
 
 import os
 import shutil
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
 
 from couler_jobs.backends.local import kernel
+from couler_jobs.backends.local.files import FileProblem
 
 
 @dataclass(slots=True)
@@ -27,6 +28,7 @@ class View:
     own: set[str] = field(default_factory=set)  #: names in it that are the step's
     shared: set[str] = field(default_factory=set)  #: names in it that were there, and are shown
     links: set[str] = field(default_factory=set)  #: those that were links, and are made again
+    mounts: dict[Path, Path] = field(default_factory=dict)  #: place in it -> volume shown there
 
     def furnish(self) -> None:
         """Make a place for everything that is to be shown."""
@@ -52,6 +54,9 @@ class View:
                 kernel.bind(f"{self.shown}/{name}", f"{self.behind}/{name}")
             except FileNotFoundError:  # it is gone since the folder was listed
                 continue
+        for place, volume in self.mounts.items():
+            _make_like(volume, place)
+            kernel.bind(str(volume), str(place))
         if self.shown == Path("/"):
             kernel.bind(str(self.behind), str(self.behind))
             os.chroot(self.behind)
@@ -76,10 +81,14 @@ class Views:
 
     views: tuple[View, ...] = ()  #: a folder comes before those below it
     places: dict[Path, Path] = field(default_factory=dict)  #: declared path -> where it lies
+    mounts: Mapping[Path, Path] = field(default_factory=dict)  #: path -> volume shown there
 
     def locate(self, path: Path) -> Path:
-        """Where the file that the step sees at the declared `path` really lies."""
-        return self.places.get(path, path)
+        """Where the file that the step sees at `path`, a declared one or in a volume, lies."""
+        if path in self.places:
+            return self.places[path]
+        mount = _holder(path, self.mounts)
+        return path if mount is None else self.mounts[mount] / path.relative_to(mount)
 
     def furnish(self) -> None:
         """Make the private folders, before the step's process exists."""
@@ -100,24 +109,60 @@ class Views:
         return lost
 
 
-def plan(paths: Iterable[Path], base: Path, needed: Iterable[Path]) -> Views:
-    """The views that make all of `paths` a step's own.
+def plan(
+    paths: Iterable[Path],
+    base: Path,
+    needed: Iterable[Path],
+    mounts: Mapping[Path, Path] | None = None,
+) -> Views:
+    """The views that make all of `paths` a step's own, and show volumes at the paths of `mounts`.
 
     `base` is where private folders may be made. Paths that lie in one of the `needed` folders, or
-    hold one of them, stay what they are.
+    hold one of them, stay what they are; nothing can be mounted there (`FileProblem`).
     """
+    mounts = dict(sorted((mounts or {}).items()))  # one comes before those below it
     kept = [Path(os.path.realpath(folder)) for folder in needed]
     views: dict[Path, View] = {}
     places: dict[Path, Path] = {}
-    for path in paths:
-        shown, rest = _split(path)
+    for path in (*mounts, *paths):
+        outer = _holder(path, mounts)
+        if outer is not None and path not in mounts:
+            continue  # it lies in a volume
+        shown, rest = _split(path if outer is None else _outermost(path, mounts))
         real = shown / rest
         if any(real.is_relative_to(folder) or folder.is_relative_to(real) for folder in kept):
+            if outer is not None:
+                raise FileProblem(f"No volume can be mounted at {path}: what runs it lies there.")
             continue
         view = views.setdefault(shown, View(shown, base / str(len(views))))
         view.own.add(rest.parts[0])
-        places[path] = view.behind / rest
-    return Views(tuple(sorted(views.values(), key=lambda view: len(view.shown.parts))), places)
+        if outer is not None:
+            place = view.behind / rest / path.relative_to(_outermost(path, mounts))
+            view.mounts[place] = mounts[path]
+        else:
+            places[path] = view.behind / rest
+    ordered = sorted(views.values(), key=lambda view: len(view.shown.parts))
+    return Views(tuple(ordered), places, mounts)
+
+
+def _holder(path: Path, mounts: Mapping[Path, Path]) -> Path | None:
+    """The deepest of the mounts that `path` is, or lies in."""
+    holding = [mount for mount in mounts if path.is_relative_to(mount)]
+    return max(holding, key=lambda mount: len(mount.parts), default=None)
+
+
+def _outermost(path: Path, mounts: Mapping[Path, Path]) -> Path:
+    """The mount that holds `path` and is held by no other."""
+    return next(mount for mount in mounts if path.is_relative_to(mount))
+
+
+def _make_like(volume: Path, place: Path) -> None:
+    """A folder for a folder to be shown in, a file for anything else."""
+    if volume.is_dir():
+        place.mkdir(parents=True, exist_ok=True)
+    else:
+        place.parent.mkdir(parents=True, exist_ok=True)
+        place.touch()
 
 
 @cache

@@ -17,7 +17,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from couler_jobs.backends.local import files, memory, pod, private
+from couler_jobs.backends.local import files, memory, pod, private, volumes
 from couler_jobs.backends.local.files import FileProblem
 from couler_jobs.backends.local.home import RunFolder, full_disk
 from couler_jobs.backends.local.kernel import NO_ROOM
@@ -237,7 +237,8 @@ def start(launch: Launch, folder: StepFolder, mark: str, environ: Mapping[str, s
     """
     try:
         cwd, views = _prepare(launch, folder)
-        environment, command = _program(launch, folder, {**environ, MARK: mark}, cwd)
+        inherited = {**environ, MARK: mark}
+        environment, command = _program(launch, folder, inherited, cwd, views)
         log = os.open(folder.log, _LOG_FLAGS, 0o600)
     except (FileProblem, ConfigError) as problem:
         raise NeverRan(str(problem)) from problem
@@ -257,24 +258,21 @@ def _prepare(launch: Launch, folder: StepFolder) -> tuple[Path, Views]:
         shutil.rmtree(folder.root)
     folder.root.mkdir(parents=True)
     folder.work.mkdir()
-    cwd = _working_folder(launch, folder)
+    cwd = folder.work / (launch.working_dir or "")
     views = _views(launch, folder, cwd)
+    _make_working_folder(views.locate(cwd))
     files.lay(launch.inputs, folder.run.artifacts, views.locate)
     views.furnish()
     return cwd, views
 
 
-def _working_folder(launch: Launch, folder: StepFolder) -> Path:
-    if not launch.working_dir:
-        return folder.work
-    cwd = folder.work / launch.working_dir
+def _make_working_folder(cwd: Path) -> None:
     try:
         cwd.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise FileProblem(
             f"The working folder {cwd} could not be made: {error.strerror or error}."
         ) from error
-    return cwd
 
 
 def declared_paths(launch: Launch) -> list[Path]:
@@ -285,17 +283,36 @@ def declared_paths(launch: Launch) -> list[Path]:
 
 def _views(launch: Launch, folder: StepFolder, cwd: Path) -> Views:
     paths = declared_paths(launch)
-    inside = {path: cwd / path for path in paths if not path.is_absolute()}
     outside = [path for path in paths if path.is_absolute()]
+    mounts = _mounts(launch, folder)
     views = Views()
-    if outside and private.possible():
-        views = private.plan(outside, folder.root / "private", [folder.root])
+    if (outside or mounts) and private.possible():
+        views = private.plan(outside, folder.root / "private", [folder.root], mounts)
+    inside = {path: views.locate(cwd / path) for path in paths if not path.is_absolute()}
     views.places.update(inside)
     return views
 
 
+def _mounts(launch: Launch, folder: StepFolder) -> dict[Path, Path]:
+    """Where the step sees which folder; `FileProblem` if this machine cannot show it there."""
+    found = {}
+    for mount in launch.mounts:
+        path = Path(os.path.normpath(mount.path))
+        if not path.is_absolute() or len(path.parts) < 2:
+            raise FileProblem(f"No volume can be mounted at {mount.path!r}.")
+        volume = volumes.source(mount, folder.run, folder.root)
+        if os.path.realpath(volume) != os.path.realpath(path):
+            found[path] = volume
+    if found and not private.possible():
+        raise FileProblem(
+            f"This machine does not let a step have mounts of its own, and it mounts a volume at "
+            f"{next(iter(found))}: leave that out, or run on Argo."
+        )
+    return found
+
+
 def _program(
-    launch: Launch, folder: StepFolder, environ: Mapping[str, str], cwd: Path
+    launch: Launch, folder: StepFolder, environ: Mapping[str, str], cwd: Path, views: Views
 ) -> tuple[dict[str, str], list[str]]:
     """The environment and the command of the process that is to be started."""
     fetch = [file for file in launch.inputs if file.remote is not None]
@@ -304,7 +321,7 @@ def _program(
     references = References(folder.run.home)
     environment = {**environ, **resolved(launch.env, launch.env_from, references)}
     program, *rest = _command(launch, folder)
-    return environment, [_find(program, environment, cwd), *rest]
+    return environment, [_find(program, environment, views.locate(cwd / program)), *rest]
 
 
 def _pod(
@@ -345,9 +362,9 @@ def _command(launch: Launch, folder: StepFolder) -> list[str]:
     return command
 
 
-def _find(program: str, environment: Mapping[str, str], cwd: Path) -> str:
+def _find(program: str, environment: Mapping[str, str], file: Path) -> str:
     if "/" in program:
-        if not (cwd / program).exists():
+        if not file.exists():
             raise NeverRan(_unfound(program, f"stat {program}: no such file or directory"), 64)
         return program
     found = shutil.which(program, path=environment.get("PATH", os.defpath))
@@ -377,7 +394,7 @@ def _spawn(
         process = subprocess.Popen(
             command,
             env=dict(environment),
-            cwd=cwd,
+            cwd=None if views.views else cwd,
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE if launch.wants_result else log,
             stderr=log,

@@ -61,9 +61,16 @@ _POD: dict[str, Any] = dict.fromkeys(
     ),
     _IGNORED,
 )
-_VOLUME: dict[str, Any] = dict.fromkeys(
-    ("name", "emptyDir", "persistentVolumeClaim", "hostPath", "ephemeral", "nfs", "csi"), _IGNORED
-)
+_VOLUME: dict[str, Any] = dict.fromkeys(("emptyDir", "ephemeral"), _IGNORED)
+_VOLUME |= {
+    "name": _TEXT,
+    "persistentVolumeClaim": {"claimName": _TEXT, "readOnly": _IGNORED},
+    "hostPath": {"path": _TEXT, "type": _IGNORED},
+}
+_MOUNT: dict[str, Any] = {
+    **dict.fromkeys(("name", "mountPath", "subPath"), _TEXT),
+    **dict.fromkeys(("readOnly", "recursiveReadOnly", "mountPropagation"), _IGNORED),
+}
 _SELECTOR = {"name": _TEXT, "key": _TEXT, "optional": _FLAG}
 _KEY_ONLY: dict[str, Any] = {
     **{kind: {"key": _TEXT} for kind in ("s3", "gcs", "oss")},
@@ -188,10 +195,10 @@ _CONTAINER: dict[str, Any] = {
             "terminationMessagePolicy",
             "tty",
             "volumeDevices",
-            "volumeMounts",
         ),
         _IGNORED,
     ),
+    "volumeMounts": [_MOUNT],
 }
 _CONTAINER_BESIDE = {**_CONTAINER, "mirrorVolumeMounts": _IGNORED}
 _HOOKS = _Named(any={"template": _TEXT, "arguments": _ARGUMENTS, "expression": _TEXT})
@@ -299,6 +306,12 @@ _SPEC: dict[str, Any] = {
         "labelsFrom": _Named(any={"expression": _TEXT}),
     },
     "volumes": [_VOLUME],
+    "volumeClaimTemplates": [
+        {
+            "metadata": {"name": _TEXT, "labels": _IGNORED, "annotations": _IGNORED},
+            **dict.fromkeys(("apiVersion", "kind", "spec", "status"), _IGNORED),
+        }
+    ],
     **dict.fromkeys(
         (
             "archiveLogs",
@@ -308,7 +321,6 @@ _SPEC: dict[str, Any] = {
             "podGC",
             "podMetadata",
             "volumeClaimGC",
-            "volumeClaimTemplates",
         ),
         _IGNORED,
     ),

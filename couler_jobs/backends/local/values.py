@@ -64,6 +64,19 @@ class Container:
     working_dir: str | None = None
 
 
+VolumeKind = Literal["empty", "claim", "own claim", "host path"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Mount:
+    """A volume, and where a step sees it."""
+
+    path: str
+    kind: VolumeKind
+    name: str  #: the volume's, the claim's, or the path on this machine
+    sub_path: str = ""  #: the part of the volume that is seen
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Launch:
     """One host process to start for a node; every `{{tag}}` in it is already replaced."""
@@ -78,6 +91,7 @@ class Launch:
     working_dir: str | None = None
     init: tuple[Container, ...] = ()  #: run one after another, before the step's own process
     sidecars: tuple[Container, ...] = ()  #: run beside it, and are ended with it
+    mounts: tuple[Mount, ...] = ()
     inputs: tuple[InputFile, ...] = ()
     output_parameters: tuple[OutputFile, ...] = ()
     output_artifacts: tuple[OutputFile, ...] = ()

@@ -783,7 +783,7 @@ def test_every_path_is_in_the_one_sentence() -> None:
 
 def test_pod_settings_are_accepted() -> None:
     pod = {"nodeSelector": {"a": "b"}, "tolerations": [{}], "serviceAccountName": "s"}
-    manifest = workflow(steps([step("a")]), script("x", **pod), **pod, ttlStrategy={"a": 1})
+    manifest = workflow(steps([step("a")]), script("x", **pod), **pod, podGC={"a": 1})
     refuse_unsupported(manifest)
 
 

@@ -6,6 +6,7 @@ import re
 from collections.abc import Iterable, Mapping
 from typing import Any, Literal
 
+from couler_jobs.backends.local.engine.mounts import mounts_of
 from couler_jobs.backends.local.engine.tags import TagError
 from couler_jobs.backends.local.engine.templates import Filled, value_text
 from couler_jobs.backends.local.values import (
@@ -42,6 +43,7 @@ def launch_of(node: str, filled: Filled, *, wants_result: bool) -> Launch:
         working_dir=container.get("workingDir") or None,
         init=tuple(map(_container, body.get("initContainers") or ())),
         sidecars=tuple(map(_container, body.get("sidecars") or ())),
+        mounts=mounts_of(body),
         inputs=tuple(_input(artifact) for artifact in filled.artifacts.values()),
         output_parameters=_output_parameters(body),
         output_artifacts=_output_artifacts(body),

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
 
+from couler_jobs.backends.local.engine.mounts import volumes_of
 from couler_jobs.backends.local.engine.tags import (
     TagError,
     Unresolved,
@@ -131,6 +132,7 @@ class Templates:
         spec = manifest.get("spec") or {}
         self._defaults: Mapping[str, Any] = spec.get("templateDefaults") or {}
         self._retry = spec.get("retryStrategy")
+        self._volumes = volumes_of(spec)
         self._by_name = {t.get("name", ""): self._joined(t) for t in spec.get("templates") or ()}
 
     def get(self, name: str) -> Template | None:
@@ -154,6 +156,8 @@ class Templates:
         body = dict(joined(defaults, template))
         if self._retry is not None and "retryStrategy" not in body:
             body["retryStrategy"] = self._retry
+        if self._volumes and own in ("container", "script"):
+            body["volumes"] = [*self._volumes, *(body.get("volumes") or ())]
         inputs = body.pop("inputs", None) or {}
         return Template(template.get("name", ""), inputs, body)
 

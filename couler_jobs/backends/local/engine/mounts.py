@@ -1,0 +1,61 @@
+"""Where a step sees the volumes of its template and workflow."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from couler_jobs.backends.local.engine.tags import TagError
+from couler_jobs.backends.local.values import Mount, VolumeKind
+
+OWN_CLAIM = "ownClaim"
+"""Marks a volume that stands for one of the workflow's `volumeClaimTemplates`."""
+
+_KINDS: dict[str, tuple[VolumeKind, str]] = {
+    "emptyDir": ("empty", ""),
+    "ephemeral": ("empty", ""),
+    "hostPath": ("host path", "path"),
+    "persistentVolumeClaim": ("claim", "claimName"),
+    OWN_CLAIM: ("own claim", "name"),
+}
+"""A volume's field -> what it is here, and the field in it that names what is mounted."""
+
+
+def volumes_of(spec: Mapping[str, Any]) -> list[Mapping[str, Any]]:
+    """The volumes that every template of a workflow has, those of its claim templates too."""
+    names = [claim["metadata"]["name"] for claim in spec.get("volumeClaimTemplates") or ()]
+    own = [{"name": name, OWN_CLAIM: {"name": name}} for name in names]
+    return [*(spec.get("volumes") or ()), *own]
+
+
+def mounts_of(body: Mapping[str, Any]) -> tuple[Mount, ...]:
+    """What the containers of a filled-in template mount; `TagError` if that cannot be.
+
+    All its containers see one file system here, so two may not mount different things at one path.
+    """
+    volumes = {volume["name"]: volume for volume in body.get("volumes") or ()}
+    found: dict[str, Mount] = {}
+    for mount in _mounts(body, volumes):
+        if found.setdefault(mount.path, mount) != mount:
+            raise TagError(
+                f"Containers of this step mount different volumes at {mount.path}, and on this "
+                "machine all of them see the same files: choose another path."
+            )
+    return tuple(found[path] for path in sorted(found))
+
+
+def _mounts(body: Mapping[str, Any], volumes: Mapping[str, Any]) -> Iterator[Mount]:
+    own = [body.get("container") or body.get("script") or {}]
+    for container in (*own, *(body.get("initContainers") or ()), *(body.get("sidecars") or ())):
+        for mount in container.get("volumeMounts") or ():
+            yield _mount(mount, volumes.get(mount.get("name")))
+
+
+def _mount(mount: Mapping[str, Any], volume: Mapping[str, Any] | None) -> Mount:
+    path = str(mount.get("mountPath", ""))
+    if volume is None:
+        raise TagError(f"There is no volume {mount.get('name')} to mount at {path}.")
+    field = next((field for field in _KINDS if field in volume), "emptyDir")
+    kind, naming = _KINDS[field]
+    named = (volume.get(field) or {}).get(naming, "") if naming else volume["name"]
+    return Mount(path=path, kind=kind, name=str(named), sub_path=str(mount.get("subPath") or ""))

@@ -1,0 +1,165 @@
+"""Volumes on this machine: folders that steps see where they mount them."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from couler_jobs.backends.local import private, volumes
+from couler_jobs.backends.local.client import LocalBackend
+from couler_jobs.backends.local.engine.mounts import mounts_of
+from couler_jobs.backends.local.engine.tags import TagError
+from couler_jobs.backends.local.files import FileProblem
+from couler_jobs.backends.local.home import RunFolder
+from couler_jobs.backends.local.values import Mount
+from couler_jobs.errors import Rejected
+from couler_jobs.spec.status import Phase, RunInfo
+from tests.backends.workflows import finish, parameter, sh, text_of, workflow
+
+needs_mounts = pytest.mark.skipif(
+    not private.possible(), reason="this kernel lets nobody have mounts of their own"
+)
+AT = "/mnt/couler-jobs-volume"
+
+
+def mounting(
+    name: str, text: str, volume: str = "v", depends: str = "", **more: Any
+) -> dict[str, Any]:
+    """A task whose step mounts a volume at `AT`."""
+    task = sh(name, text, depends, **more)
+    task["template"]["container"]["volumeMounts"] = [{"name": volume, "mountPath": AT}]
+    return task
+
+
+def ran(local: LocalBackend, *tasks: dict[str, Any], **spec: Any) -> RunInfo:
+    return finish(local, local.submit(workflow(*tasks, **spec)).name)
+
+
+WRITE = mounting("a", f"echo kept > {AT}/f")
+READ = mounting("b", f"cat {AT}/f", depends="a.Succeeded || a.Failed")
+
+
+@needs_mounts
+@pytest.mark.parametrize(
+    "spec",
+    [
+        {"volumes": [{"name": "v", "persistentVolumeClaim": {"claimName": "data"}}]},
+        {"volumeClaimTemplates": [{"metadata": {"name": "v"}, "spec": {}}]},
+    ],
+)
+def test_steps_share_what_lies_in_a_claim(local: LocalBackend, spec: dict[str, Any]) -> None:
+    run = ran(local, WRITE, READ, **spec)
+    assert (run.phase, text_of(local, run.name)) == (Phase.SUCCEEDED, "kept")
+    assert not Path(AT).exists()
+
+
+@needs_mounts
+def test_an_empty_dir_is_a_step_s_own(local: LocalBackend) -> None:
+    run = ran(local, WRITE, READ, volumes=[{"name": "v", "emptyDir": {}}])
+    assert run.nodes[f"{run.name}.b"].phase is Phase.FAILED
+
+
+@needs_mounts
+def test_a_claim_is_a_folder_that_outlives_the_run(local: LocalBackend) -> None:
+    claim = {"persistentVolumeClaim": {"claimName": "{{workflow.parameters.c}}"}}
+    arguments = {"parameters": [{"name": "c", "value": "data"}]}
+    run = ran(local, WRITE, volumes=[{"name": "v", **claim}], arguments=arguments)
+    local.delete(run.name)
+    assert (local.home.root / "volumes" / "data" / "f").read_text() == "kept\n"
+
+
+@needs_mounts
+def test_a_folder_of_this_machine_is_seen_where_it_is_mounted(
+    local: LocalBackend, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    folder = tmp_path_factory.mktemp("shared")
+    (folder / "f").write_text("there")
+    task = mounting("a", f"cat {AT}/f", volumes=[{"name": "v", "hostPath": {"path": str(folder)}}])
+    assert text_of(local, ran(local, task).name) == "there"
+
+
+@needs_mounts
+def test_init_containers_leave_files_for_the_step(local: LocalBackend) -> None:
+    mount = [{"name": "v", "mountPath": AT}]
+    init = {"name": "i", "image": "x", "command": ["sh", "-c", f"echo made > {AT}/f"]}
+    task = mounting("a", f"cat {AT}/f", initContainers=[{**init, "volumeMounts": mount}])
+    run = ran(local, task, volumes=[{"name": "v", "emptyDir": {}}])
+    assert text_of(local, run.name) == "made"
+
+
+@needs_mounts
+def test_outputs_and_the_working_folder_may_lie_in_a_volume(local: LocalBackend) -> None:
+    task = mounting("a", "echo 7 > here", outputs=parameter("p", f"{AT}/w/here"))
+    task["template"]["container"]["workingDir"] = f"{AT}/w"
+    run = ran(local, task, volumes=[{"name": "v", "emptyDir": {}}])
+    assert run.nodes[f"{run.name}.a"].outputs["parameters"] == {"p": "7"}
+
+
+@needs_mounts
+def test_one_volume_may_be_mounted_in_another(local: LocalBackend) -> None:
+    task = mounting("a", f"echo 1 > {AT}/f; echo 2 > {AT}/in/f; cat {AT}/f {AT}/in/f")
+    mounts = task["template"]["container"]["volumeMounts"]
+    mounts.append({"name": "w", "mountPath": f"{AT}/in", "subPath": "x/y"})
+    claim = {"persistentVolumeClaim": {"claimName": "data"}}
+    run = ran(local, task, volumes=[{"name": "v", "emptyDir": {}}, {"name": "w", **claim}])
+    assert text_of(local, run.name).split() == ["1", "2"]
+    assert (local.home.root / "volumes/data/x/y/f").read_text() == "2\n"
+
+
+# --- what cannot be
+
+
+@pytest.mark.parametrize(
+    ("mount", "words"),
+    [
+        ({"kind": "claim", "name": "../x"}, "cannot be the name of a volume"),
+        ({"kind": "claim", "name": ".."}, "cannot be the name of a volume"),
+        ({"kind": "host path", "name": "x"}, "not an absolute path"),
+        ({"kind": "claim", "name": "x", "sub_path": "../y"}, "leads out of its volume"),
+        ({"kind": "claim", "name": "x", "sub_path": "/y"}, "leads out of its volume"),
+    ],
+)
+def test_nothing_leads_out_of_the_folder_of_volumes(
+    mount: dict[str, Any], words: str, tmp_path: Path
+) -> None:
+    run = RunFolder(tmp_path / "runs" / "r")
+    with pytest.raises(FileProblem, match=words):
+        volumes.source(Mount(path="/m", **mount), run, tmp_path / "step")
+
+
+def test_a_link_in_a_volume_leads_out_of_it_for_nobody(tmp_path: Path) -> None:
+    (tmp_path / "volumes" / "x").mkdir(parents=True)
+    (tmp_path / "volumes" / "x" / "link").symlink_to("/etc")
+    mount = Mount(path="/m", kind="claim", name="x", sub_path="link")
+    with pytest.raises(FileProblem, match="leads out of its volume"):
+        volumes.source(mount, RunFolder(tmp_path / "runs" / "r"), tmp_path / "step")
+
+
+def test_a_volume_cannot_hide_what_runs_the_step(tmp_path: Path) -> None:
+    with pytest.raises(FileProblem, match="what runs it lies there"):
+        private.plan([], tmp_path / "p", [tmp_path / "step"], {tmp_path: tmp_path / "v"})
+
+
+def test_two_volumes_at_one_path_are_an_error() -> None:
+    containers = [{"volumeMounts": [{"name": name, "mountPath": "/m"}]} for name in "ab"]
+    body = {
+        "container": containers[0],
+        "sidecars": containers[1:],
+        "volumes": [{"name": "a", "emptyDir": {}}, {"name": "b", "emptyDir": {}}],
+    }
+    with pytest.raises(TagError, match="different volumes at /m"):
+        mounts_of(body)
+
+
+def test_a_mount_of_a_volume_that_is_not_there_is_an_error(local: LocalBackend) -> None:
+    run = ran(local, mounting("a", "true"))
+    assert "There is no volume v to mount" in run.nodes[f"{run.name}.a"].message
+
+
+@pytest.mark.parametrize("kind", ["nfs", "csi", "configMap", "secret", "projected"])
+def test_other_volumes_are_refused_by_name(local: LocalBackend, kind: str) -> None:
+    manifest = workflow(mounting("a", "true"), volumes=[{"name": "v", kind: {"x": "y"}}])
+    with pytest.raises(Rejected, match=rf"spec\.volumes\[0\]\.{kind}"):
+        local.submit(manifest)
