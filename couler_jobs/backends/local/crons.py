@@ -89,7 +89,7 @@ class Crons(Backend):
         return self.submit(run_manifest(cron, naming, datetime.now(UTC)))
 
     def _cron_info(self, cron: StoredCron) -> CronInfo:
-        from couler_jobs.backends.local.ticking import CRON_LABEL
+        from couler_jobs.backends.local.ticking import CRON_LABEL, complaints
 
         runs = self.list({CRON_LABEL: cron.name})
         tick = cron.last_run
@@ -105,6 +105,7 @@ class Crons(Backend):
             last_scheduled_at=None if tick is None else datetime.fromtimestamp(tick, UTC),
             active=tuple(run.name for run in runs if not run.ended),
             resource_version=str(cron.revision),
+            conditions=complaints(cron, time.time()),
         )
 
 

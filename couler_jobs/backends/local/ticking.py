@@ -11,7 +11,13 @@ from itertools import groupby, islice, takewhile
 from typing import TYPE_CHECKING, Any
 
 from couler_jobs.backends.local import launching
-from couler_jobs.backends.local.cron import CronState, TickDecision, decide, run_name
+from couler_jobs.backends.local.cron import (
+    MISSED_COUNTED,
+    CronState,
+    TickDecision,
+    decide,
+    run_name,
+)
 from couler_jobs.backends.local.cron_store import StoredCron
 from couler_jobs.backends.local.store import StoredRun
 from couler_jobs.spec.cron import next_times
@@ -59,17 +65,39 @@ def _tell(cron: StoredCron, decision: TickDecision, told: Told) -> None:
 def _serve(backend: LocalBackend, cron: StoredCron, now: float) -> TickDecision:
     runs = list(backend.list({CRON_LABEL: cron.name}))
     _end_replaced(backend, cron, runs)
-    state = CronState(
+    decision = _decide(_state(cron, runs), cron, now)
+    if decision.tick is not None:
+        _obey(backend, cron, decision, now)
+    _forget_old(backend, cron, runs)
+    return decision
+
+
+def _state(cron: StoredCron, runs: Iterable[RunInfo] = ()) -> CronState:
+    return CronState(
         spec=cron.spec,
         watched_since=_moment(cron.watched_since),
         last_tick=None if cron.last_tick is None else _moment(cron.last_tick),
         active=tuple(run.name for run in runs if not run.ended),
     )
-    decision = decide(state, _moment(now), lambda after, until: ticks(cron, after, until))
-    if decision.tick is not None:
-        _obey(backend, cron, decision, now)
-    _forget_old(backend, cron, runs)
-    return decision
+
+
+def _decide(state: CronState, cron: StoredCron, now: float) -> TickDecision:
+    return decide(state, _moment(now), lambda after, until: ticks(cron, after, until))
+
+
+def complaints(cron: StoredCron, now: float) -> tuple[str, ...]:
+    """Sentences for `CronInfo.conditions`: ticks since its last one that nobody was there to run.
+
+    They are told until the next tick; none was missed while it was suspended.
+    """
+    state = _state(cron)
+    missed = 0 if cron.spec.get("suspend") else _decide(state, cron, now).missed
+    if not missed:
+        return ()
+    number = f"{missed} tick{'s' if missed > 1 else ''}"
+    if missed >= MISSED_COUNTED:
+        number = f"At least {MISSED_COUNTED} ticks"
+    return (f"{number} since {state.begin:%Y-%m-%d %H:%M} UTC did not run: no daemon served them.",)
 
 
 def _obey(backend: LocalBackend, cron: StoredCron, decision: TickDecision, now: float) -> None:

@@ -16,6 +16,7 @@ from couler_jobs.backends.local.ticking import (
     SCHEDULED_TIME,
     Told,
     _obey,
+    complaints,
     run_of,
     tick_all,
 )
@@ -225,6 +226,27 @@ def test_missed_ticks_are_counted_once(
         "every-minute: missed ticks: 480."
     ]
     assert local.get_cron("every-minute").last_scheduled_at is None
+
+
+def test_missed_ticks_are_told_until_the_next_one(local: LocalBackend) -> None:
+    stored = local.crons.apply(cron(), NOON)
+    assert complaints(stored, NOON + MINUTE + 1) == ()
+    assert complaints(stored, NOON + 10 * MINUTE + 45) == (
+        "10 ticks since 2026-11-22 12:00 UTC did not run: no daemon served them.",
+    )
+    tick_all(local, NOON + 11 * MINUTE)
+    assert complaints(local.crons.find("every-minute"), NOON + 11 * MINUTE + 1) == ()
+
+
+def test_a_long_absence_is_told_without_counting_all_of_it(local: LocalBackend) -> None:
+    local.crons.apply(cron(), NOON - 1e8)
+    (told,) = local.get_cron("every-minute").conditions
+    assert told.startswith("At least 1000 ticks since 2023-")
+
+
+def test_a_pause_misses_no_tick(local: LocalBackend) -> None:
+    stored = local.crons.apply(cron(suspend=True), NOON)
+    assert complaints(stored, NOON + 10 * MINUTE + 45) == ()
 
 
 def test_the_wait_ends_at_the_next_tick(local: LocalBackend) -> None:
