@@ -12,7 +12,7 @@ from typing import Any
 from couler_jobs.errors import CompileError
 from couler_jobs.spec import wire
 from couler_jobs.spec.fields import Field, all_fields, fields_of, type_names
-from couler_jobs.spec.versions import V3_5, Target
+from couler_jobs.spec.versions import V3_5, V4_0, Target
 
 _PLURALS = {"mutex": "mutexes", "semaphore": "semaphores"}
 _INSTEAD = {
@@ -30,7 +30,7 @@ def fitted(kind: str, given: Mapping[str, Any], target: Target, where: str) -> d
     """
     if kind == "Synchronization":
         given = _locks(given, target, where)
-    if kind == "Cache" and isinstance(given.get("configMap"), dict):
+    if kind == "Cache" and isinstance(given.get("configMap"), dict) and target >= V4_0:
         given = {**given, "configMap": _named(given["configMap"])}
     fields = fields_of(kind, target)
     return {
@@ -83,7 +83,7 @@ def _text(kind: str, value: Any, where: str) -> Any:
 
 
 def _named(config_map: Mapping[str, Any]) -> dict[str, Any]:
-    """A cache's config map by name alone: its key meant nothing, and is gone in 4.0."""
+    """A cache's config map by name alone: its key meant nothing before, and is gone in 4.0."""
     return {name: value for name, value in config_map.items() if name != "key"}
 
 

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import inspect
 import json
+import pathlib
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from couler_jobs.dsl import recorder, typed, values
+from couler_jobs.dsl import memo, recorder, typed, values
 from couler_jobs.dsl.footer import Typed, step_script
 from couler_jobs.dsl.locations import Location
 from couler_jobs.dsl.producers import CallValue, Form, Outputs, Path
@@ -210,8 +211,27 @@ class StepTemplate:
             ),
             retry=options.retry,
             timeout=options.timeout,
-            extra=options.extra,
+            extra=self._extra(script, names),
         )
+
+    def _extra(self, script: str, names: Sequence[str]) -> str:
+        step, options = self.step, self.step.options
+        if options.cache is None:
+            return options.extra
+        memo.refuse_files(step.name, step.annotations.files)
+        folder = pathlib.Path(step.function.__code__.co_filename).parent
+        found = memo.memoize(
+            step.name,
+            options.cache,
+            map(parameter_name, names),
+            [
+                script,
+                options.image,
+                memo.env_of(options.env),
+                memo.digests(options.cache_files, folder),
+            ],
+        )
+        return memo.with_memoize(options.extra, found)
 
 
 def with_mounts(extra: str, mounts: Sequence[Mapping[str, Any]]) -> str:

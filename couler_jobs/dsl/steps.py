@@ -9,7 +9,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Generic, Literal, ParamSpec, TypeVar, overload
 
-from couler_jobs.dsl import calls, recorder, source, words
+from couler_jobs.dsl import calls, memo, recorder, source, words
 from couler_jobs.dsl.options import PodOptions, pod_words
 from couler_jobs.dsl.place import placed
 from couler_jobs.dsl.typed import Annotations, annotations_of
@@ -31,6 +31,8 @@ class StepOptions(PodOptions):
 
     image: str = DEFAULT_IMAGE
     ship: Literal["source", "import"] = "source"
+    cache: int | None = None  #: seconds that a result counts; 0: for ever; None: not at all
+    cache_files: tuple[str, ...] = ()
 
 
 class Step(Generic[P, R]):
@@ -132,6 +134,10 @@ def step(function: Callable[..., Any] | None = None, /, **options: Any) -> Any:
     max: all together). timeout: seconds, or "10m". daemon: the next steps start when it is ready.
     on_exit: a step that runs when this one has ended; hooks: `cj.hook(...)` by name.
 
+    cache: True, or how long a result counts, such as "7d": a call whose source, image, environment
+    and arguments are those of an earlier one, in any run, does not run but has its result.
+    cache_files: files beside the program whose content counts as well.
+
     What it has. memory, cpu: Kubernetes quantities, both asked for and the limit; gpu: how many.
     env: texts, or `cj.secret(...)`, `cj.config_key(...)`, by name; env_from: whole secrets and
     config maps. mounts: `cj.claim(...)` and the like by path. working_dir. sidecars,
@@ -166,4 +172,7 @@ def step_options(what: str, options: Mapping[str, Any]) -> StepOptions:
     if ship not in ("source", "import"):
         raise DeclarationError(f"ship={ship!r}: it is 'source' or 'import'.")
     image = options.get("image", DEFAULT_IMAGE)
-    return StepOptions(image=image, ship=ship, **pod_words(options))
+    cache, files = memo.max_age(options.get("cache")), tuple(options.get("cache_files", ()))
+    if files and cache is None:
+        raise DeclarationError("cache_files says what a cached result depends on: give cache= too.")
+    return StepOptions(image=image, ship=ship, cache=cache, cache_files=files, **pod_words(options))

@@ -53,6 +53,8 @@ class StepWords(PodWords, total=False):
 
     image: str
     ship: Literal["source", "import"]
+    cache: bool | float | str | None
+    cache_files: Sequence[str]
 
 
 class WorkflowWords(SharedWords, total=False):
