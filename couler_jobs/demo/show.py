@@ -46,7 +46,8 @@ def show(lab: JupyterLab, say: Say) -> DemoResult:
     lab.start()
     job_id = _create_job(lab, notebook)
     say(f"Created job {job_id}; waiting until its notebook runs ...")
-    wait_until(_marker(lab).exists, JOB_SECONDS, f"The notebook of job {job_id} did not start.")
+    otherwise = f"The notebook of job {job_id} did not start."
+    wait_until(lambda: has_begun(lab, job_id), JOB_SECONDS, otherwise)
     status = lab.get(f"/scheduler/jobs/{job_id}")["status"]
     say(f"The notebook runs and the record says {status}.")
     definition_id = _create_definition(lab, notebook)
@@ -102,6 +103,17 @@ def _pause_schedules(lab: JupyterLab) -> None:
 
 def _marker(lab: JupyterLab) -> Path:
     return lab.home / "first cell has run"
+
+
+def has_begun(lab: JupyterLab, job_id: str) -> bool:
+    """Whether the first cell has run. Raises DemoError where the job failed without it."""
+    job = lab.get(f"/scheduler/jobs/{job_id}")
+    if _marker(lab).exists():
+        return True
+    if job["status"] in ("FAILED", "STOPPED"):
+        why = job.get("status_message") or "its record does not say why"
+        raise DemoError(f"Job {job_id} is {job['status']} before its notebook ran: {why}")
+    return False
 
 
 def _create_job(lab: JupyterLab, notebook: Path) -> str:

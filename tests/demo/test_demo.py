@@ -10,11 +10,12 @@ from typing import Any
 
 import nbformat
 import pytest
+import responses
 
 from couler_jobs.cli import demo as cli
 from couler_jobs.demo.jupyter import DemoError, JupyterLab, free_port, wait_until
 from couler_jobs.demo.project import write_project
-from couler_jobs.demo.show import DemoResult, check
+from couler_jobs.demo.show import DemoResult, check, has_begun
 from couler_jobs.errors import ConfigError
 
 
@@ -46,6 +47,27 @@ def test_a_server_that_ends_at_once_is_reported_with_its_log(tmp_path: Path) -> 
 def test_waiting_ends_with_the_sentence_it_was_given() -> None:
     with pytest.raises(DemoError, match="It did not come"):
         wait_until(lambda: False, 0.1, "It did not come.")
+
+
+@pytest.mark.parametrize("status", ["FAILED", "STOPPED"])
+@responses.activate
+def test_a_job_that_fails_before_its_notebook_runs_ends_the_wait(
+    tmp_path: Path, status: str
+) -> None:
+    lab = JupyterLab(project=tmp_path, home=tmp_path)
+    job = {"status": status, "status_message": "No room for the pod."}
+    responses.get(f"{lab.url}/scheduler/jobs/a", json=job)
+    with pytest.raises(DemoError, match=f"{status} before its notebook ran: No room for the pod"):
+        has_begun(lab, "a")
+
+
+@responses.activate
+def test_a_job_whose_first_cell_has_run_has_begun(tmp_path: Path) -> None:
+    lab = JupyterLab(project=tmp_path, home=tmp_path)
+    responses.get(f"{lab.url}/scheduler/jobs/a", json={"status": "IN_PROGRESS"})
+    assert not has_begun(lab, "a")
+    (tmp_path / "first cell has run").touch()
+    assert has_begun(lab, "a")
 
 
 def test_the_token_is_neither_shown_nor_an_argument(tmp_path: Path) -> None:
