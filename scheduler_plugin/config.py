@@ -20,10 +20,10 @@ from traitlets.config import Configurable
 from scheduler_plugin import compute
 from scheduler_plugin.compute import ComputeType
 from scheduler_plugin.errors import JobRefused
+from scheduler_plugin.folders import Limits
 from scheduler_plugin.notifications import OCCASIONS
 from scheduler_plugin.retention import KEEP_ALL, Retention
 from scheduler_plugin.runtime_parameters import KEYS, check_limits
-from scheduler_plugin.staging import Limits
 
 DEFAULTS = Limits()
 

@@ -29,7 +29,15 @@ from couler_jobs.errors import (
 )
 from couler_jobs.spec.status import CronInfo
 from couler_jobs.submission import target_of
-from scheduler_plugin import labels, output_names, runtime_parameters, schedules, secrets, staging
+from scheduler_plugin import (
+    folders,
+    labels,
+    output_names,
+    runtime_parameters,
+    schedules,
+    secrets,
+    staging,
+)
 from scheduler_plugin.definition_records import (
     COLUMNS,
     Definition,
@@ -231,7 +239,7 @@ class Definitions:
 
     def _snapshot(self, order: Order, folder: DefinitionFolder) -> Path:
         snapshot = folder.new_snapshot()
-        staging.stage_folder(order.folder, order.items, snapshot)
+        folders.stage_folder(order.folder, order.items, snapshot)
         with staging.failing("The notebook cannot be staged", snapshot):
             (snapshot / order.new.input_filename).write_bytes(order.notebook)
         return snapshot

@@ -14,7 +14,7 @@ from couler_jobs.backends.base import Backend
 from couler_jobs.errors import BackendError, CoulerJobsError, NotFound
 from couler_jobs.once import once
 from couler_jobs.submission import target_of
-from scheduler_plugin import downloads, inputs, labels, looks, staging, status
+from scheduler_plugin import downloads, folders, inputs, labels, looks, staging, status
 from scheduler_plugin.config import Settings
 from scheduler_plugin.environments import Environments
 from scheduler_plugin.errors import DatabaseUnavailable, NoSuchJob, StagingFailed
@@ -187,7 +187,7 @@ class Jobs:
 
     def _stage(self, order: Order, folder: JobFolder) -> None:
         folder.create()
-        staging.stage_folder(order.folder, order.items, folder.work)
+        folders.stage_folder(order.folder, order.items, folder.work)
         with staging.failing("The job's files cannot be staged", folder.root):
             folder.input(order.new.input_filename).write_bytes(order.notebook)
             folder.inputs.write_text(inputs.note(folder.work, order.folder), encoding="utf-8")

@@ -12,7 +12,7 @@ from typing import Any
 from couler_jobs.in_pod.export import check_formats
 from couler_jobs.in_pod.request import NotebookRequest, Refused
 from couler_jobs.in_pod.source import LARGEST, Source, read_source
-from scheduler_plugin import runtime_parameters, staging
+from scheduler_plugin import folders, runtime_parameters, staging
 from scheduler_plugin.config import Settings
 from scheduler_plugin.environments import Environments, choose_kernel
 from scheduler_plugin.errors import InputMissing, JobRefused
@@ -52,7 +52,7 @@ class Order:
     new: NewJob
     notebook: bytes
     folder: Path  #: the notebook's
-    items: tuple[staging.Item, ...]  #: what of the folder goes with it
+    items: tuple[folders.Item, ...]  #: what of the folder goes with it
     prefix: str | None  #: of the environment; None: the server's own
     kernel: str
     options: Mapping[str, Any]  #: the value of every key of `runtime_parameters.KEYS`
@@ -98,7 +98,7 @@ def _check(
     path: Path,
     settings: Settings,
     environments: Environments,
-    survey: Callable[[], tuple[staging.Item, ...]],
+    survey: Callable[[], tuple[folders.Item, ...]],
 ) -> Order:
     notebook = _read(path, request.input_uri)
     source = _source(notebook, path.name)
@@ -128,7 +128,7 @@ def _check(
     )
 
 
-def _new_job(request: JobRequest, filename: str, items: Iterable[staging.Item]) -> NewJob:
+def _new_job(request: JobRequest, filename: str, items: Iterable[folders.Item]) -> NewJob:
     formats = DEFAULT_FORMATS if request.output_formats is None else request.output_formats
     return NewJob(
         name=request.name.strip() or filename,
@@ -203,12 +203,12 @@ def _check_as_the_program_does(wanted: Needs) -> None:
         raise JobRefused(str(error)) from error
 
 
-def _survey(path: Path, settings: Settings) -> tuple[staging.Item, ...]:
+def _survey(path: Path, settings: Settings) -> tuple[folders.Item, ...]:
     apart = [settings.downloads.resolve(), settings.staging.resolve(), path.resolve()]
-    items = staging.survey(path.parent, settings.limits, apart)
+    items = folders.survey(path.parent, settings.limits, apart)
     return tuple(item for item in items if item.path.name != path.name or item.path.parts[1:])
 
 
-def _everything_beside(path: Path) -> tuple[staging.Item, ...]:
-    no_limits = staging.Limits(size=sys.maxsize, files=sys.maxsize, exclude=())
-    return staging.survey(path.parent, no_limits, [path.resolve()])
+def _everything_beside(path: Path) -> tuple[folders.Item, ...]:
+    no_limits = folders.Limits(size=sys.maxsize, files=sys.maxsize, exclude=())
+    return folders.survey(path.parent, no_limits, [path.resolve()])

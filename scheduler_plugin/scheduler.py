@@ -32,12 +32,12 @@ from scheduler_plugin.definitions import DefinitionRequest, Definitions
 from scheduler_plugin.ended_records import EndedRecords
 from scheduler_plugin.environments import CondaEnvironments, Environments
 from scheduler_plugin.errors import AlreadyRequested, InputMissing
+from scheduler_plugin.folders import Limits
 from scheduler_plugin.housekeeping import Housekeeper
 from scheduler_plugin.jobs import Jobs
 from scheduler_plugin.orders import JobRequest
 from scheduler_plugin.records import COLUMNS, Job, JobsQuery, Records
 from scheduler_plugin.retention import Retention
-from scheduler_plugin.staging import Limits
 from scheduler_plugin.status import JobStatus
 from scheduler_plugin.task_runner import ReconcilingTaskRunner
 

@@ -10,8 +10,8 @@ from scheduler_plugin import orders
 from scheduler_plugin.config import Settings
 from scheduler_plugin.environments import Environments
 from scheduler_plugin.errors import InputMissing, JobRefused
+from scheduler_plugin.folders import Limits
 from scheduler_plugin.orders import JobRequest, Order
-from scheduler_plugin.staging import Limits
 
 Write = Callable[..., Path]
 REQUEST = JobRequest(input_uri="nb.ipynb", name="report", runtime_environment_name="server")
