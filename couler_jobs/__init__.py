@@ -53,6 +53,7 @@ if TYPE_CHECKING:
     from couler_jobs.runs.schedule import Schedule as Schedule
     from couler_jobs.scheduling import schedule as schedule
     from couler_jobs.spec.wire import json_text as json_text
+    from couler_jobs.submission import apply_template as apply_template
     from couler_jobs.submission import submit as submit
 
 _MODULES = {
@@ -121,7 +122,7 @@ _MODULES = {
     "runs.schedule": ("Schedule",),
     "spec.wire": ("json_text",),
     "scheduling": ("schedule",),
-    "submission": ("submit",),
+    "submission": ("apply_template", "submit"),
 }
 _HOMES = {name: module for module, names in _MODULES.items() for name in names}
 

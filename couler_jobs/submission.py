@@ -36,6 +36,8 @@ def submit(
     What has a schedule (a CronWorkflow manifest, `@workflow(schedule=...)`) is not run now: it is
     made or changed as `schedule()` does it, and the answer is its `Schedule`. That depends on what
     the manifest says, so the type is `Run | Any`: whoever means a schedule calls `schedule()`.
+    A template runs only where a workflow refers to it: `apply_template()` stores it, and here it is
+    a DeclarationError.
 
     `what` is a declared workflow, nothing (what Couler's names have recorded since the last
     submit), a manifest, or a path: `.py`, `flow.py:nightly`, `.yaml`, `.json`, `.ipynb`.
@@ -65,12 +67,66 @@ def deliver(
     secrets: Sequence[Secret] = (),
 ) -> Any:
     """Check a manifest, make the secrets that it needs, and start it, or apply its schedule."""
+    refuse_template(manifest)
     check(manifest, target)
     for secret in secrets:
         place.make_secret(secret)
     if has_schedule(manifest):
         return apply(manifest, place, target, wait=wait)
     return send(manifest, place)
+
+
+def apply_template(
+    what: object = None,
+    *,
+    backend: Backend | str | None = None,
+    name: str | None = None,
+    parameters: Mapping[str, Any] | None = None,
+    **more_parameters: Any,
+) -> str:
+    """Store a WorkflowTemplate, or make the one of that name like it; answers its name.
+
+    `what` is anything that `submit` takes, of the kind WorkflowTemplate: a manifest, or
+    `@workflow(kind="WorkflowTemplate")`. `name` is the template's; parameters become its defaults.
+    Nothing is sent when anything is wrong before (DeclarationError, CompileError, LintError).
+    """
+    what = taken(what)
+    place = choose(backend)
+    target = target_of(place)
+    values = {**(parameters or {}), **more_parameters}
+    manifest = prepare(what, target=target, name=name, parameters=values)
+    return store_template(manifest, place, target, secrets=secrets_of(what))
+
+
+def store_template(
+    manifest: Manifest, place: Backend, target: str, *, secrets: Sequence[Secret] = ()
+) -> str:
+    """Check a WorkflowTemplate, make the secrets that it needs, store it; answers its name.
+
+    Raises DeclarationError for another kind, and for a template without a name.
+    """
+    name = _template_name(manifest)
+    check(manifest, target)
+    for secret in secrets:
+        place.make_secret(secret)
+    place.apply_template(manifest)
+    return name
+
+
+def _template_name(manifest: Mapping[str, Any]) -> str:
+    kind, name = manifest.get("kind"), (manifest.get("metadata") or {}).get("name")
+    if kind == "ClusterWorkflowTemplate":
+        raise DeclarationError(
+            f"{name or 'This'} is a ClusterWorkflowTemplate, which belongs to a whole cluster and "
+            "is for its operator to store, by `kubectl apply`: make it a WorkflowTemplate."
+        )
+    if kind != "WorkflowTemplate":
+        raise DeclarationError(f"{name or 'This'} is a {kind}, not a WorkflowTemplate.")
+    if not name:
+        raise DeclarationError(
+            "A WorkflowTemplate needs a name, by which others refer to it: set metadata.name."
+        )
+    return str(name)
 
 
 def secrets_of(what: object) -> tuple[Secret, ...]:
@@ -100,7 +156,7 @@ def prepare(
     if name is not None:
         metadata.pop("generateName", None)
         metadata["name"] = name
-    elif not metadata.get("name") and not has_schedule(manifest):
+    elif not metadata.get("name") and not (has_schedule(manifest) or is_template(manifest)):
         metadata.setdefault("generateName", "workflow-")
     return manifest
 
@@ -108,6 +164,22 @@ def prepare(
 def has_schedule(manifest: Mapping[str, Any]) -> bool:
     """Whether it is a CronWorkflow, to be applied, and not run once."""
     return manifest.get("kind") == "CronWorkflow"
+
+
+def is_template(manifest: Mapping[str, Any]) -> bool:
+    """Whether it is a template, to be stored, and run only where a workflow refers to it."""
+    return manifest.get("kind") in ("WorkflowTemplate", "ClusterWorkflowTemplate")
+
+
+def refuse_template(manifest: Mapping[str, Any]) -> None:
+    """Raise DeclarationError, with what to do instead, for a template that is to be run."""
+    if is_template(manifest):
+        name = (manifest.get("metadata") or {}).get("name") or "This"
+        raise DeclarationError(
+            f"{name} is a {manifest['kind']}, which does not run by itself: store it, by "
+            "couler_jobs.apply_template() or `couler-jobs apply`, and submit a Workflow whose "
+            "workflowTemplateRef names it."
+        )
 
 
 def check(manifest: Mapping[str, Any], target: str) -> list[Finding]:
@@ -126,6 +198,7 @@ def check(manifest: Mapping[str, Any], target: str) -> list[Finding]:
 
 def send(manifest: Manifest, place: Backend) -> Run:
     """Start a checked manifest. Raises DeclarationError for one that is no run."""
+    refuse_template(manifest)
     kind = manifest.get("kind")
     if kind != "Workflow":
         raise DeclarationError(f"This is a {kind}: only a Workflow is submitted to run once.")

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import argparse
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 from couler_jobs.cli.exits import Exit
 from couler_jobs.cli.options import (
@@ -19,21 +21,27 @@ from couler_jobs.cli.options import (
 )
 from couler_jobs.cli.waiting import check_waiting, start
 
+if TYPE_CHECKING:
+    from couler_jobs.manifests import Manifest
+
 
 def add(commands: Commands) -> None:
     """Declare the commands."""
     submit = command(commands, "submit", submit_it, "start a workflow, and print the run's name")
     submit.add_argument("--wait", action="store_true", help="wait for its end")
-    submit.set_defaults(stream=False)
+    submit.set_defaults(stream=False, applies=False)
     run = command(commands, "run", submit_it, "start a workflow, print its logs, wait for its end")
-    run.set_defaults(stream=True, wait=True)
+    run.set_defaults(stream=True, wait=True, applies=False)
     apply = command(
-        commands, "apply", submit_it, "make a schedule like the file says; start what has none"
+        commands,
+        "apply",
+        submit_it,
+        "store a schedule or template like the file says; start any other",
     )
-    apply.set_defaults(wait=False, stream=False, timeout=None, junit=None)
+    apply.set_defaults(wait=False, stream=False, timeout=None, junit=None, applies=True)
     for parser in (submit, run, apply):
         parser.add_argument("what", metavar="WORKFLOW", help=WHAT)
-        parser.add_argument("--name", help="the run's name, or the schedule's")
+        parser.add_argument("--name", help="the run's name, the schedule's or the template's")
         add_couler(parser)
         add_parameters(parser)
     add_waiting(submit)
@@ -49,7 +57,7 @@ def submit_it(arguments: argparse.Namespace) -> int:
     started before all of them are checked.
     """
     from couler_jobs.errors import ConfigError
-    from couler_jobs.submission import check, prepare, target_of
+    from couler_jobs.submission import prepare, target_of
 
     check_waiting(arguments)
     where = place(arguments)
@@ -58,11 +66,20 @@ def submit_it(arguments: argparse.Namespace) -> int:
     if len(found) > 1 and arguments.name:
         raise ConfigError(f"--name names one run, and {arguments.what} submits {len(found)}.")
     ready = [(prepare(one, target=target, name=arguments.name), made) for one, made in found]
-    if len(ready) > 1:
-        for manifest, _ in ready:
-            check(manifest, target)
+    _check_all([manifest for manifest, _ in ready], arguments, target)
     for manifest, secrets in ready:
         for secret in secrets:
             where.make_secret(secret)
         start(manifest, arguments, where)
     return Exit.OK
+
+
+def _check_all(ready: Sequence[Manifest], arguments: argparse.Namespace, target: str) -> None:
+    from couler_jobs.submission import check, refuse_template
+
+    if not arguments.applies:
+        for manifest in ready:
+            refuse_template(manifest)
+    if len(ready) > 1:
+        for manifest in ready:
+            check(manifest, target)

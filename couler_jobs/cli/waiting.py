@@ -40,12 +40,15 @@ def check_waiting(arguments: argparse.Namespace) -> None:
 def start(manifest: Manifest, arguments: argparse.Namespace, place: Backend) -> int:
     """Check the manifest, send it, and wait where that was asked for.
 
-    A CronWorkflow is made or changed; ConfigError if its end is to be waited for.
+    A CronWorkflow is made or changed; ConfigError if its end is to be waited for. A
+    WorkflowTemplate is stored, where it is to be applied.
     """
-    from couler_jobs.submission import check, has_schedule, send, target_of
+    from couler_jobs.submission import check, has_schedule, is_template, send, target_of
 
     if has_schedule(manifest):
         return apply_schedule(manifest, arguments, place)
+    if is_template(manifest) and arguments.applies:
+        return apply_template(manifest, arguments, place)
     for finding in check(manifest, target_of(place)):
         say(str(finding))
     run = send(manifest, place)
@@ -72,6 +75,18 @@ def apply_schedule(manifest: Manifest, arguments: argparse.Namespace, place: Bac
     else:
         print(schedule.name, flush=True)
         say(f"{schedule.name}: {state_of(schedule)}")
+    return Exit.OK
+
+
+def apply_template(manifest: Manifest, arguments: argparse.Namespace, place: Backend) -> int:
+    """Store the template, and print its name."""
+    from couler_jobs.submission import store_template, target_of
+
+    name = store_template(manifest, place, target_of(place))
+    if arguments.json:
+        print_json({"name": name, "kind": manifest["kind"], "backend": place.name})
+    else:
+        print(name, flush=True)
     return Exit.OK
 
 
