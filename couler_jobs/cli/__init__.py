@@ -28,7 +28,7 @@ from couler_jobs.cli import (
     submit,
     version,
 )
-from couler_jobs.cli.exits import CODES, guarded
+from couler_jobs.cli.exits import CODES, guarded, terminable
 
 COMMANDS = (
     compile,
@@ -57,9 +57,10 @@ def main(argv: Sequence[str] | None = None) -> int:
         if reconfigure := getattr(stream, "reconfigure", None):
             reconfigure(errors="backslashreplace")
     arguments = parser().parse_args(argv)
-    return guarded(
-        lambda: int(arguments.call(arguments)), debug=arguments.debug, as_json=arguments.json
-    )
+    with terminable():
+        return guarded(
+            lambda: int(arguments.call(arguments)), debug=arguments.debug, as_json=arguments.json
+        )
 
 
 def parser() -> argparse.ArgumentParser:

@@ -5,9 +5,14 @@ from __future__ import annotations
 import enum
 import json
 import os
+import signal
 import sys
 import traceback
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from threading import current_thread, main_thread
+from types import FrameType
+from typing import NoReturn
 
 from couler_jobs.errors import (
     BackendError,
@@ -28,6 +33,7 @@ class Exit(enum.IntEnum):
     TIMEOUT = 124  #: as timeout(1) has it
     INTERRUPTED = 130  #: 128 + SIGINT
     PIPE = 141  #: 128 + SIGPIPE
+    TERMINATED = 143  #: 128 + SIGTERM
 
 
 CODES = {
@@ -47,6 +53,27 @@ OF_ERRORS: tuple[tuple[type[CoulerJobsError], Exit], ...] = (
 )
 
 
+class Terminated(KeyboardInterrupt):
+    """SIGTERM came, such as from a CI system whose job was cancelled: end as at Ctrl-C."""
+
+
+@contextmanager
+def terminable() -> Iterator[None]:
+    """Inside, SIGTERM raises `Terminated`, so that what has to be said and ended still is."""
+    if current_thread() is not main_thread() or signal.getsignal(signal.SIGTERM) != signal.SIG_DFL:
+        yield
+        return
+    signal.signal(signal.SIGTERM, _terminate)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, signal.SIG_DFL)
+
+
+def _terminate(_number: int, _frame: FrameType | None) -> NoReturn:
+    raise Terminated
+
+
 def guarded(call: Callable[[], int], *, debug: bool = False, as_json: bool = False) -> int:
     """Call it; answer its code, or that of the error, which is told on stderr.
 
@@ -58,8 +85,10 @@ def guarded(call: Callable[[], int], *, debug: bool = False, as_json: bool = Fal
     except BrokenPipeError:
         return _reader_left()
     except KeyboardInterrupt as interrupt:
-        say("\n".join(["Interrupted.", *getattr(interrupt, "__notes__", [])]))
-        return Exit.INTERRUPTED
+        terminated = isinstance(interrupt, Terminated)
+        word = "Terminated." if terminated else "Interrupted."
+        say("\n".join([word, *getattr(interrupt, "__notes__", [])]))
+        return Exit.TERMINATED if terminated else Exit.INTERRUPTED
     except Exception as error:
         return _told(error, debug, as_json)
     return code

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import inspect
+import os
+import signal
+import time
 from typing import Any
 
 import pytest
 
 from couler_jobs import errors
-from couler_jobs.cli.exits import Exit, code_of, guarded
+from couler_jobs.cli.exits import Exit, Terminated, code_of, guarded, terminable
 
 CODES = {
     "WorkflowFailed": 1,
@@ -73,6 +76,31 @@ def test_debug_shows_where_it_came_up(capsys: pytest.CaptureFixture[str]) -> Non
 def test_a_defect_is_told_apart_from_a_failed_workflow(capsys: pytest.CaptureFixture[str]) -> None:
     assert failing(ZeroDivisionError("oh")) == 70
     assert "ZeroDivisionError: oh. The option --debug shows where." in capsys.readouterr().err
+
+
+def test_a_program_that_handles_sigterm_itself_goes_on_doing_so() -> None:
+    before = signal.signal(signal.SIGTERM, signal.SIG_IGN)
+    try:
+        with terminable():
+            assert signal.getsignal(signal.SIGTERM) == signal.SIG_IGN
+        assert signal.getsignal(signal.SIGTERM) == signal.SIG_IGN
+    finally:
+        signal.signal(signal.SIGTERM, before)
+
+
+def terminate_me() -> None:
+    os.kill(os.getpid(), signal.SIGTERM)
+    time.sleep(30)
+
+
+def test_sigterm_is_as_it_was_after_a_command() -> None:
+    before = signal.signal(signal.SIGTERM, signal.SIG_DFL)
+    try:
+        with pytest.raises(Terminated), terminable():
+            terminate_me()
+        assert signal.getsignal(signal.SIGTERM) == signal.SIG_DFL
+    finally:
+        signal.signal(signal.SIGTERM, before)
 
 
 def test_an_interrupt_passes_on_what_the_wait_said(capsys: pytest.CaptureFixture[str]) -> None:

@@ -122,8 +122,9 @@ def test_a_time_out_is_124_and_the_run_can_be_stopped_and_deleted(
     assert program("list").stdout == ""
 
 
-def test_ctrl_c_leaves_the_run_and_says_so(
-    program: Program, sleeper: str, environment: dict[str, str]
+@pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
+def test_a_signal_leaves_the_run_and_says_so(
+    program: Program, sleeper: str, environment: dict[str, str], number: int, code: int
 ) -> None:
     waiting = subprocess.Popen(
         [sys.executable, "-m", "couler_jobs", "run", sleeper],
@@ -134,9 +135,9 @@ def test_ctrl_c_leaves_the_run_and_says_so(
     )
     assert waiting.stdout is not None
     assert waiting.stdout.readline() == "sleeper: asleep\n"
-    waiting.send_signal(signal.SIGINT)
+    waiting.send_signal(number)
     _, told = waiting.communicate(timeout=30)
-    assert waiting.returncode == 130
+    assert waiting.returncode == code
     assert told.endswith("sleeper goes on. To end it: couler-jobs stop sleeper\n")
     assert json.loads(program("status", "sleeper", "--json").stdout)["phase"] == "Running"
     assert program("delete", "sleeper").stdout == "sleeper deleted\n"
