@@ -71,7 +71,7 @@ def _outcome(request: RecordStatus, phase: Phase) -> status.Outcome:
 
 
 def read_report(path: Path) -> Mapping[str, Any]:
-    """The notebook step's result file; empty when there is none that can be read."""
+    """The notebook step's result file, or its request; empty if there is none to be read."""
     try:
         return status.read_report(path.read_text(encoding="utf-8"))
     except (OSError, UnicodeDecodeError):

@@ -18,7 +18,7 @@ from typing import Any
 from couler_jobs.backends.base import Backend
 from couler_jobs.errors import BackendError, ConfigError, CoulerJobsError, NotFound
 from couler_jobs.spec.status import CronInfo, Phase, RunInfo
-from scheduler_plugin import labels, staging, status, ticks
+from scheduler_plugin import labels, staging, stalls, status, ticks
 from scheduler_plugin.config import Settings
 from scheduler_plugin.errors import NoSuchDefinition, StagingFailed
 from scheduler_plugin.in_pod import read_report
@@ -260,6 +260,7 @@ class Reconciler:
     def _brought_up_to_date(self, job: Job, sight: Sight) -> bool:
         run = sight.find(job)
         if run is not None and is_settled(job, run):
+            self._tell_stall(job, run)
             return False
         folder = self._folder(job.job_id)
         outbox = read_outbox(folder.outbox)
@@ -292,6 +293,17 @@ class Reconciler:
             self._records.start(job.job_id, milliseconds())
         elif job.status is JobStatus.STOPPING and not run.shutdown:
             self._backend().stop(run.name)
+        elif job.status is JobStatus.IN_PROGRESS:
+            self._tell_stall(job, run)
+
+    def _tell_stall(self, job: Job, run: RunInfo) -> None:
+        """Let the record of a job that runs say whether it stalled. Its status stays."""
+        folder, now, sentence = self._folder(job.job_id), milliseconds(), None
+        if now - (job.start_time or job.create_time) > stalls.GRACE_MILLISECONDS:
+            request, report = read_report(folder.notebook_request), read_report(folder.result)
+            sentence = stalls.stall(run, request, report, now=now)
+        if sentence != job.status_message:
+            self._records.say(job.job_id, sentence)
 
     # --- runs that left it to us to make their records
 

@@ -231,11 +231,16 @@ class Records:
 
     def ask_stop(self, job_id: str) -> bool:
         """An active job becomes STOPPING; False if it has ended or does not exist."""
-        return self._change(job_id, ACTIVE, status=JobStatus.STOPPING.value)
+        status = JobStatus.STOPPING.value
+        return self._change(job_id, ACTIVE, status=status, status_message=None)
 
     def unask_stop(self, job_id: str, status: JobStatus) -> bool:
         """STOPPING becomes again what it was, since the backend could not be told."""
         return self._change(job_id, [JobStatus.STOPPING], status=status.value)
+
+    def say(self, job_id: str, message: str | None) -> bool:
+        """Let a job that runs say something, or nothing again; False if it does not run."""
+        return self._change(job_id, [JobStatus.IN_PROGRESS], status_message=message)
 
     def finish(self, job_id: str, outcome: Outcome) -> bool:
         """Write how a job ended; False if it has ended already or does not exist.

@@ -261,7 +261,8 @@ class ArgoScheduler(config.Options, Scheduler):  # type: ignore[misc]  # upstrea
         values = {name: getattr(job, name) for name in COLUMNS}
         values["status"] = models.Status(job.status.value)
         values |= {"job_id": self.outward(job.job_id), **describes(self.backend_id)}
-        if job.status is JobStatus.IN_PROGRESS and with_files:
+        running = job.status is JobStatus.IN_PROGRESS
+        if running and with_files and not job.status_message:  # one that stalled says that
             values["status_message"] = downloads.progress(self.jobs.settings, job.job_id)
         for name in ("tags", "output_formats", "packaged_files"):
             values[name] = None if values[name] is None else list(values[name])

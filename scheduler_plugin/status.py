@@ -82,7 +82,7 @@ def outcome(
         status=status,
         message=_attempt(report) if plain else _sentence(status, report, message),
         ended_at=ended_at,
-        started_at=_milliseconds(report.get("started_at")),
+        started_at=in_milliseconds(report.get("started_at")),
     )
 
 
@@ -161,7 +161,8 @@ def _says(line: object) -> bool:
     return isinstance(line, str) and bool(line.strip(" -"))
 
 
-def _milliseconds(moment: object) -> int | None:
+def in_milliseconds(moment: object) -> int | None:
+    """A moment as jupyter_scheduler counts time, from ISO 8601; None for what is none."""
     try:
         return int(datetime.fromisoformat(str(moment)).timestamp() * 1000)
     except ValueError:

@@ -37,6 +37,7 @@ def run_info(workflow: Mapping[str, Any]) -> RunInfo:
         finished_at=_time(status.get("finishedAt")),
         suspended=_suspended(spec, nodes.values()),
         shutdown=_text(spec.get("shutdown")),
+        active_deadline=_seconds(spec.get("activeDeadlineSeconds")),
     )
 
 
@@ -147,6 +148,10 @@ def _text(value: object) -> str:
     if value is None:
         return ""
     return value if isinstance(value, str) else str(value)
+
+
+def _seconds(value: object) -> int | None:
+    return value if isinstance(value, int) and not isinstance(value, bool) else None
 
 
 def _texts(value: object) -> dict[str, str]:

@@ -84,6 +84,7 @@ class RunInfo:
     finished_at: datetime | None = None
     suspended: bool = False
     shutdown: str = ""  #: "Stop" or "Terminate" once asked for
+    active_deadline: int | None = None  #: seconds that it may run (its activeDeadlineSeconds)
 
     @property
     def ended(self) -> bool:

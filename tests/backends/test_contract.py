@@ -142,6 +142,16 @@ def test_list_finds_by_label_the_newest_first_without_nodes(backend: Backend) ->
     assert all(not run.nodes and label.items() <= run.labels.items() for run in found)
 
 
+def test_a_run_and_its_listing_say_how_long_it_may_run(backend: Backend) -> None:
+    label = {"test": uuid.uuid4().hex}
+    limited = backend.submit(workflow(sh("a", "true"), labels=label, activeDeadlineSeconds=300))
+    backend.submit(workflow(sh("a", "true"), labels=label))
+    finish(backend, limited.name)
+
+    assert backend.get(limited.name).active_deadline == 300
+    assert {run.active_deadline for run in backend.list(label)} == {300, None}
+
+
 def test_watch_begins_with_now_and_ends_with_the_end(backend: Backend) -> None:
     run = backend.submit(workflow(sh("a", "sleep 0.3")))
     seen = list(backend.watch(run.name))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import time
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
@@ -24,7 +25,7 @@ from scheduler_plugin.errors import DatabaseUnavailable
 from scheduler_plugin.jobs import Jobs
 from scheduler_plugin.orders import JobRequest
 from scheduler_plugin.records import Records
-from scheduler_plugin.status import JobStatus, Outcome
+from scheduler_plugin.status import ENDED, JobStatus, Outcome
 
 from .standin import StandIn
 
@@ -161,6 +162,88 @@ def test_an_older_end_never_replaces_a_later_one(jobs: Jobs, job_id: str) -> Non
 
     assert not jobs.records.follow(job_id, outcome(JobStatus.COMPLETED, now - LATER))
     assert jobs.get(job_id).status is JobStatus.FAILED
+
+
+# --- jobs that have stalled
+
+
+@pytest.fixture
+def stalled(jobs: Jobs, job_id: str, backend: StandIn, monkeypatch: pytest.MonkeyPatch) -> str:
+    """A job whose workflow is still running a day after it was to end."""
+    backend.runs[name(job_id)] = replace(backend.runs[name(job_id)], active_deadline=60)
+    tomorrow = time.time() + 86_400
+    monkeypatch.setattr("scheduler_plugin.records.time.time", lambda: tomorrow)
+    jobs.reconcile()
+    return job_id
+
+
+def test_a_job_that_stalled_says_so_and_can_be_stopped(
+    jobs: Jobs, stalled: str, backend: StandIn
+) -> None:
+    job = jobs.get(stalled)
+    assert job.status is JobStatus.IN_PROGRESS
+    assert "Stalled" in (job.status_message or "")
+
+    jobs.stop(stalled)
+    assert backend.runs[name(stalled)].shutdown == "Stop"
+    assert jobs.get(stalled).status_message is None
+
+
+def test_a_notebook_that_outlives_its_own_timeout_has_stalled(
+    jobs: Jobs, job_id: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder, began = jobs.folder(job_id), datetime.now(UTC).isoformat()
+    folder.notebook_request.write_text('{"timeout": 60}')
+    folder.result.write_text(json.dumps({"status": "running", "started_at": began}))
+    jobs.reconcile()
+    before = jobs.get(job_id).status_message
+    tomorrow = time.time() + 86_400
+    monkeypatch.setattr("scheduler_plugin.records.time.time", lambda: tomorrow)
+    jobs.reconcile()
+
+    assert before is None
+    assert "Stalled" in (jobs.get(job_id).status_message or "")
+
+
+def test_a_stalled_job_is_written_once(jobs: Jobs, stalled: str) -> None:
+    before = jobs.get(stalled)
+    jobs.records.say = None  # type: ignore[method-assign, assignment]  # nobody is to write it
+    jobs.reconcile()
+
+    assert jobs.get(stalled) == before
+
+
+def test_a_stalled_job_that_goes_on_says_nothing_any_more(
+    jobs: Jobs, stalled: str, backend: StandIn
+) -> None:
+    backend.runs[name(stalled)] = replace(backend.runs[name(stalled)], active_deadline=10**6)
+    jobs.reconcile()
+
+    assert jobs.get(stalled).status_message is None
+
+
+def test_a_stalled_job_that_ends_says_how_it_ended(
+    jobs: Jobs, stalled: str, backend: StandIn
+) -> None:
+    end(backend, stalled, Phase.SUCCEEDED)
+    jobs.reconcile()
+
+    job = jobs.get(stalled)
+    assert (job.status, job.status_message) == (JobStatus.COMPLETED, None)
+
+
+@pytest.mark.parametrize("status", [*ENDED, JobStatus.STOPPING])
+def test_a_stall_is_written_over_nothing_but_a_running_job(
+    status: JobStatus, jobs: Jobs, job_id: str
+) -> None:
+    if status is JobStatus.STOPPING:
+        jobs.records.ask_stop(job_id)
+    else:
+        jobs.records.finish(job_id, outcome(status, datetime.now(UTC)))
+    before = jobs.get(job_id)
+
+    assert not jobs.records.say(job_id, "Stalled.")
+    assert jobs.get(job_id) == before
 
 
 # --- lost records

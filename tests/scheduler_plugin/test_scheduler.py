@@ -92,6 +92,17 @@ def test_a_running_job_says_how_far_it_is(scheduler: ArgoScheduler, job_id: str)
     assert (before, found, listed.status_message) == (None, *["Running cell 2 of 5."] * 2)
 
 
+def test_a_job_that_stalled_says_that_and_not_how_far_it_is(
+    scheduler: ArgoScheduler, job_id: str
+) -> None:
+    scheduler.jobs.folder(job_id).progress.write_text(
+        '{"cell": 2, "cells": 5, "status": "running"}'
+    )
+    scheduler.jobs.records.say(job_id, "Stalled.")
+
+    assert run(scheduler.get_job(job_id)).status_message == "Stalled."
+
+
 def test_the_log_is_one_of_the_jobs_files(scheduler: ArgoScheduler, job_id: str) -> None:
     files = run(scheduler.get_job(job_id)).job_files
 

@@ -82,6 +82,11 @@ def test_a_run_whose_spec_says_so_is_suspended() -> None:
     assert run("workflow-suspend").suspended
 
 
+@pytest.mark.parametrize(("given", "found"), [(60, 60), (None, None), ("60", None), (True, None)])
+def test_a_run_says_how_many_seconds_it_may_run(given: object, found: int | None) -> None:
+    assert run_info({"spec": {"activeDeadlineSeconds": given}}).active_deadline == found
+
+
 def test_times_are_utc_and_null_is_none() -> None:
     found = run("status-suspended")
     assert found.started_at == datetime(2026, 11, 22, 19, 0, 32, tzinfo=UTC)

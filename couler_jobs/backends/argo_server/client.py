@@ -32,7 +32,7 @@ _LIST_FIELDS = ",".join(
     [
         "metadata",
         *(f"items.metadata.{name}" for name in _META),
-        *(f"items.spec.{name}" for name in ("suspend", "shutdown")),
+        *(f"items.spec.{name}" for name in ("suspend", "shutdown", "activeDeadlineSeconds")),
         *(f"items.status.{name}" for name in _STATUS),
     ]
 )

@@ -158,6 +158,7 @@ class StoredRun:
             finished_at=_moment(self.finished_at),
             suspended=self.suspended,
             shutdown=self.shutdown,
+            active_deadline=spec.get("activeDeadlineSeconds"),
         )
 
 

@@ -330,6 +330,7 @@ def test_a_list_asks_for_labels_and_few_fields(argo: FakeArgo, backend: ArgoServ
     query = argo.requests[0].query
     assert query["listOptions.labelSelector"] == "a=b,c=d"
     assert "items.status.phase" in query["fields"]
+    assert "items.spec.activeDeadlineSeconds" in query["fields"]
     assert "nodes" not in query["fields"]
 
 
