@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import os
 import shutil
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
@@ -29,6 +29,7 @@ class View:
     shared: set[str] = field(default_factory=set)  #: names in it that were there, and are shown
     links: set[str] = field(default_factory=set)  #: those that were links, and are made again
     mounts: dict[Path, Path] = field(default_factory=dict)  #: place in it -> volume shown there
+    read_only: list[Path] = field(default_factory=list)  #: those of these places
 
     def furnish(self) -> None:
         """Make a place for everything that is to be shown."""
@@ -57,6 +58,8 @@ class View:
         for place, volume in self.mounts.items():
             _make_like(volume, place)
             kernel.bind(str(volume), str(place))
+        for place in self.read_only:  # now that all that is mounted in them has its place
+            kernel.read_only(str(place))
         if self.shown == Path("/"):
             kernel.bind(str(self.behind), str(self.behind))
             os.chroot(self.behind)
@@ -82,6 +85,7 @@ class Views:
     views: tuple[View, ...] = ()  #: a folder comes before those below it
     places: dict[Path, Path] = field(default_factory=dict)  #: declared path -> where it lies
     mounts: Mapping[Path, Path] = field(default_factory=dict)  #: path -> volume shown there
+    read_only: Collection[Path] = ()  #: those of these paths at which nothing may be written
 
     def locate(self, path: Path) -> Path:
         """Where the file that the step sees at `path`, a declared one or in a volume, lies."""
@@ -89,6 +93,13 @@ class Views:
             return self.places[path]
         mount = _holder(path, self.mounts)
         return path if mount is None else self.mounts[mount] / path.relative_to(mount)
+
+    def writable(self, path: Path) -> Path:
+        """The same for a file that is to be made; `FileProblem` in a volume that is read-only."""
+        mount = _holder(path, self.mounts)
+        if mount in self.read_only:
+            raise FileProblem(f"Nothing can be put at {path}: the volume at {mount} is read-only.")
+        return self.locate(path)
 
     def furnish(self) -> None:
         """Make the private folders, before the step's process exists."""
@@ -114,9 +125,11 @@ def plan(
     base: Path,
     needed: Iterable[Path],
     mounts: Mapping[Path, Path] | None = None,
+    read_only: Collection[Path] = (),
 ) -> Views:
     """The views that make all of `paths` a step's own, and show volumes at the paths of `mounts`.
 
+    Through those of the paths that are `read_only` the step can write nothing.
     `base` is where private folders may be made. Paths that lie in one of the `needed` folders, or
     hold one of them, stay what they are; nothing can be mounted there (`FileProblem`).
     """
@@ -139,10 +152,12 @@ def plan(
         if outer is not None:
             place = view.behind / rest / path.relative_to(_outermost(path, mounts))
             view.mounts[place] = mounts[path]
+            if path in read_only:
+                view.read_only.append(place)
         else:
             places[path] = view.behind / rest
     ordered = sorted(views.values(), key=lambda view: len(view.shown.parts))
-    return Views(tuple(ordered), places, mounts)
+    return Views(tuple(ordered), places, mounts, read_only)
 
 
 def _holder(path: Path, mounts: Mapping[Path, Path]) -> Path | None:

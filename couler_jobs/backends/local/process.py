@@ -260,8 +260,9 @@ def _prepare(launch: Launch, folder: StepFolder) -> tuple[Path, Views]:
     folder.work.mkdir()
     cwd = folder.work / (launch.working_dir or "")
     views = _views(launch, folder, cwd)
-    _make_working_folder(views.locate(cwd))
-    files.lay(launch.inputs, folder.run.artifacts, views.locate)
+    if not views.locate(cwd).is_dir():
+        _make_working_folder(views.writable(cwd))
+    files.lay(launch.inputs, folder.run.artifacts, views.writable)
     views.furnish()
     return cwd, views
 
@@ -287,7 +288,9 @@ def _views(launch: Launch, folder: StepFolder, cwd: Path) -> Views:
     mounts = _mounts(launch, folder)
     views = Views()
     if (outside or mounts) and private.possible():
-        views = private.plan(outside, folder.root / "private", [folder.root], mounts)
+        read_only = {Path(os.path.normpath(m.path)) for m in launch.mounts if m.read_only}
+        base = folder.root / "private"
+        views = private.plan(outside, base, [folder.root], mounts, read_only)
     inside = {path: views.locate(cwd / path) for path in paths if not path.is_absolute()}
     views.places.update(inside)
     return views
@@ -301,7 +304,7 @@ def _mounts(launch: Launch, folder: StepFolder) -> dict[Path, Path]:
         if not path.is_absolute() or len(path.parts) < 2:
             raise FileProblem(f"No volume can be mounted at {mount.path!r}.")
         volume = volumes.source(mount, folder.run, folder.root)
-        if os.path.realpath(volume) != os.path.realpath(path):
+        if mount.read_only or os.path.realpath(volume) != os.path.realpath(path):
             found[path] = volume
     if found and not private.possible():
         raise FileProblem(

@@ -64,12 +64,13 @@ _POD: dict[str, Any] = dict.fromkeys(
 _VOLUME: dict[str, Any] = dict.fromkeys(("emptyDir", "ephemeral"), _IGNORED)
 _VOLUME |= {
     "name": _TEXT,
-    "persistentVolumeClaim": {"claimName": _TEXT, "readOnly": _IGNORED},
+    "persistentVolumeClaim": {"claimName": _TEXT, "readOnly": _FLAG},
     "hostPath": {"path": _TEXT, "type": _IGNORED},
 }
 _MOUNT: dict[str, Any] = {
     **dict.fromkeys(("name", "mountPath", "subPath"), _TEXT),
-    **dict.fromkeys(("readOnly", "recursiveReadOnly", "mountPropagation"), _IGNORED),
+    "readOnly": _FLAG,
+    **dict.fromkeys(("recursiveReadOnly", "mountPropagation"), _IGNORED),
 }
 _SELECTOR = {"name": _TEXT, "key": _TEXT, "optional": _FLAG}
 _KEY_ONLY: dict[str, Any] = {

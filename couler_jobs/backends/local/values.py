@@ -75,6 +75,7 @@ class Mount:
     kind: VolumeKind
     name: str  #: the volume's, the claim's, or the path on this machine
     sub_path: str = ""  #: the part of the volume that is seen
+    read_only: bool = False  #: whether the step may write nothing in it
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -108,6 +108,91 @@ def test_one_volume_may_be_mounted_in_another(local: LocalBackend) -> None:
     assert (local.home.root / "volumes/data/x/y/f").read_text() == "2\n"
 
 
+# --- read-only
+
+
+def read_only(task: dict[str, Any]) -> dict[str, Any]:
+    for mount in task["template"]["container"]["volumeMounts"]:
+        mount["readOnly"] = True
+    return task
+
+
+def claimed(**more: Any) -> list[dict[str, Any]]:
+    return [{"name": "v", "persistentVolumeClaim": {"claimName": "data", **more}}]
+
+
+@needs_mounts
+@pytest.mark.parametrize(
+    ("task", "volumes"),
+    [
+        (read_only(mounting("a", f"echo x > {AT}/f")), claimed()),
+        (mounting("a", f"echo x > {AT}/f"), claimed(readOnly=True)),
+    ],
+)
+def test_nothing_is_written_in_a_read_only_mount(
+    local: LocalBackend, task: dict[str, Any], volumes: list[dict[str, Any]]
+) -> None:
+    run = ran(local, task, volumes=volumes)
+    assert run.phase is Phase.FAILED
+    assert "read-only" in text_of(local, run.name).lower()
+    assert list((local.home.root / "volumes" / "data").iterdir()) == []
+
+
+@needs_mounts
+def test_what_lies_in_a_read_only_mount_is_read(local: LocalBackend) -> None:
+    reader = read_only(mounting("b", f"cat {AT}/f", depends="a.Succeeded"))
+    run = ran(local, mounting("a", f"echo kept > {AT}/f"), reader, volumes=claimed())
+    assert (run.phase, text_of(local, run.name)) == (Phase.SUCCEEDED, "kept")
+
+
+@needs_mounts
+def test_a_folder_of_this_machine_is_read_only_also_where_it_lies(
+    local: LocalBackend, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    folder = str(tmp_path_factory.mktemp("shared"))
+    task = read_only(mounting("a", f"echo x > {folder}/f"))
+    task["template"]["container"]["volumeMounts"][0]["mountPath"] = folder
+    run = ran(local, task, volumes=[{"name": "v", "hostPath": {"path": folder}}])
+    assert (run.phase, list(Path(folder).iterdir())) == (Phase.FAILED, [])
+
+
+@needs_mounts
+def test_a_volume_in_a_read_only_one_may_be_written(local: LocalBackend) -> None:
+    task = read_only(mounting("a", f"echo 1 > {AT}/in/f && ! touch {AT}/g"))
+    mounts = task["template"]["container"]["volumeMounts"]
+    mounts.append({"name": "w", "mountPath": f"{AT}/in"})
+    run = ran(local, task, volumes=[*claimed(), {"name": "w", "emptyDir": {}}])
+    assert run.phase is Phase.SUCCEEDED
+
+
+@needs_mounts
+def test_what_an_init_container_writes_the_step_may_mount_read_only(local: LocalBackend) -> None:
+    mount = [{"name": "v", "mountPath": AT}]
+    init: dict[str, Any] = {"name": "i", "command": ["sh", "-c", f"echo made > {AT}/f"]}
+    init["volumeMounts"] = mount
+    task = read_only(mounting("a", f"cat {AT}/f", initContainers=[init]))
+    assert text_of(local, ran(local, task, volumes=claimed()).name) == "made"
+
+
+@needs_mounts
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"container": {"workingDir": f"{AT}/w"}},
+        {"inputs": {"artifacts": [{"name": "i", "path": f"{AT}/f", "raw": {"data": "x"}}]}},
+    ],
+)
+def test_nothing_is_put_in_a_read_only_volume_for_a_step(
+    local: LocalBackend, change: dict[str, Any]
+) -> None:
+    task = read_only(mounting("a", "true"))
+    container = {**task["template"]["container"], **change.get("container", {})}
+    task["template"] = {**task["template"], **change, "container": container}
+    run = ran(local, task, volumes=claimed())
+    assert f"the volume at {AT} is read-only" in run.nodes[f"{run.name}.a"].message
+    assert list((local.home.root / "volumes" / "data").iterdir()) == []
+
+
 # --- what cannot be
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from typing import Any
 
 from couler_jobs.backends.local.engine.tags import TagError
@@ -31,16 +32,20 @@ def volumes_of(spec: Mapping[str, Any]) -> list[Mapping[str, Any]]:
 def mounts_of(body: Mapping[str, Any]) -> tuple[Mount, ...]:
     """What the containers of a filled-in template mount; `TagError` if that cannot be.
 
-    All its containers see one file system here, so two may not mount different things at one path.
+    All its containers see one file system here, so two may not mount different things at one path,
+    and a volume that one of them may write in is writable for all.
     """
     volumes = {volume["name"]: volume for volume in body.get("volumes") or ()}
     found: dict[str, Mount] = {}
     for mount in _mounts(body, volumes):
-        if found.setdefault(mount.path, mount) != mount:
+        before = found.setdefault(mount.path, mount)
+        both = replace(mount, read_only=mount.read_only and before.read_only)
+        if replace(before, read_only=both.read_only) != both:
             raise TagError(
                 f"Containers of this step mount different volumes at {mount.path}, and on this "
                 "machine all of them see the same files: choose another path."
             )
+        found[mount.path] = both
     return tuple(found[path] for path in sorted(found))
 
 
@@ -57,5 +62,11 @@ def _mount(mount: Mapping[str, Any], volume: Mapping[str, Any] | None) -> Mount:
         raise TagError(f"There is no volume {mount.get('name')} to mount at {path}.")
     field = next((field for field in _KINDS if field in volume), "emptyDir")
     kind, naming = _KINDS[field]
-    named = (volume.get(field) or {}).get(naming, "") if naming else volume["name"]
-    return Mount(path=path, kind=kind, name=str(named), sub_path=str(mount.get("subPath") or ""))
+    source = volume.get(field) or {}
+    return Mount(
+        path=path,
+        kind=kind,
+        name=str(source.get(naming, "") if naming else volume["name"]),
+        sub_path=str(mount.get("subPath") or ""),
+        read_only=bool(mount.get("readOnly") or source.get("readOnly")),
+    )
