@@ -25,9 +25,10 @@ PROGRAMS = [
 def test_a_program_compiles_to_what_every_argo_takes(program: str, tmp_path: Path) -> None:
     file = tmp_path / "program.py"
     file.write_text(program, encoding="utf-8")
-    *_, name = re.findall(r"@cj\.workflow.*\ndef (\w+)", program)
+    names = re.findall(r"@cj\.workflow.*\ndef (\w+)", program)
+    what = f"{file}:{names[-1]}" if names else file
     for target in map(str, TARGETS):
-        found = lint(read(f"{file}:{name}", target), target)
+        found = lint(read(what, target), target)
         assert [one for one in found if one.severity == "error"] == []
 
 
