@@ -145,7 +145,8 @@ def _sentence(status: JobStatus, report: Mapping[str, Any], message: str) -> str
 
 def _with_last_lines(said: str, traceback: object) -> str:
     """The sentence, and below it as many of a traceback's last lines as its column takes."""
-    lines = [line for line in traceback if _says(line)] if isinstance(traceback, list) else []
+    given = traceback if isinstance(traceback, list) else []
+    lines = [shortened_message(line) for line in given if _says(line)]
     room = LONGEST_MESSAGE - len(said)
     kept: list[str] = []
     for line in reversed(lines[-LAST_LINES:]):

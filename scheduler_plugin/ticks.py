@@ -95,7 +95,7 @@ class Tick:
         if job["tags"] is not None:
             job["tags"] = tuple(job["tags"])
         asked["output_formats"] = tuple(asked["output_formats"])
-        store, notice = Store(**asked.pop("store")), read_notice(asked.pop("notice"))
+        store, notice = Store(**asked.pop("store")), read_notice(asked.pop("notice", None))
         return cls(job=NewJob(**job), asked=Asked(**asked, store=store, notice=notice), **fields)
 
     def folder(self, job_id: str) -> JobFolder:

@@ -115,6 +115,17 @@ def everything(definitions: Definitions) -> tuple[int, list[Path]]:
     return definitions.list(DefinitionsQuery()).total, list(staging.glob("*"))
 
 
+def test_a_definition_that_an_older_version_wrote_can_be_run(
+    definitions: Definitions, definition_id: str
+) -> None:
+    file = definitions.folder(definition_id).tick
+    written = json.loads(file.read_text())
+    del written["asked"]["notice"]
+    file.write_text(json.dumps(written))
+
+    assert run(definitions, definition_id).status is JobStatus.IN_PROGRESS
+
+
 # --- creating
 
 

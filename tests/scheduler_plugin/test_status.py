@@ -75,6 +75,12 @@ def test_a_tracebacks_last_lines_are_those_that_the_column_takes() -> None:
     assert len(message) <= LONGEST_MESSAGE
 
 
+def test_half_a_character_in_a_traceback_is_written_as_an_escape() -> None:
+    message = outcome(Phase.FAILED, {**FAILED, "traceback": ["a\udc80"]}, ended_at=1).message
+
+    assert message == f"{FAILED['message']}\na\\udc80"
+
+
 @pytest.mark.parametrize(
     ("text", "says"),
     [

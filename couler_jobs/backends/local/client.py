@@ -70,7 +70,7 @@ class LocalBackend(Crons):
         if manifest.get("kind") == "WorkflowTemplate":
             self._check_template(manifest)
             return
-        self._checked(manifest, names.choose(manifest))
+        self._checked(manifest, names.choose(manifest), str(uuid.uuid4()), time.time())
 
     # --- starting
 
@@ -79,10 +79,10 @@ class LocalBackend(Crons):
         return self._submit(manifest, names.choose(manifest))
 
     def _submit(self, manifest: Manifest, name: str) -> RunInfo:
-        stored = self._checked(manifest, name)
-        now = time.time()
+        uid, now = str(uuid.uuid4()), time.time()
+        stored = self._checked(manifest, name, uid, now)
         run = StoredRun(
-            uid=str(uuid.uuid4()),
+            uid=uid,
             name=name,
             created_at=now,
             manifest=stored,
@@ -104,14 +104,14 @@ class LocalBackend(Crons):
         )
         return run.info()
 
-    def _checked(self, manifest: Manifest, name: str) -> dict[str, Any]:
+    def _checked(self, manifest: Manifest, name: str, uid: str, now: float) -> dict[str, Any]:
         """The manifest as it is stored, with its name; `Rejected` if it cannot run here."""
         if manifest.get("kind") != "Workflow":
             raise Rejected(f"This is a {manifest.get('kind')}, not a Workflow: it cannot be run.")
         stored = self.resolved(manifest)
         stored["metadata"] = {**(stored.get("metadata") or {}), "name": name}
         refuse_unsupported(stored)
-        engine = Engine(stored, name=name, uid=str(uuid.uuid4()), created_at=time.time())
+        engine = Engine(stored, name=name, uid=uid, created_at=now)
         if "workflowMetadata" in stored["spec"]:
             stored["spec"]["workflowMetadata"] = engine.metadata
         for sentence in unmet(stored["spec"], References(self.home.root), "spec"):

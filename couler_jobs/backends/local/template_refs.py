@@ -10,11 +10,13 @@ import copy
 from collections.abc import Callable, Mapping
 from typing import Any
 
+from couler_jobs.backends.local.engine.templates import joined
 from couler_jobs.errors import Rejected
 
 Spec = dict[str, Any]
 Find = Callable[[str], Mapping[str, Any]]
 """The manifest of the WorkflowTemplate of that name; `Rejected` if there is none."""
+_SOURCES = ("value", "valueFrom", "default")
 
 
 def standalone(manifest: Mapping[str, Any], find: Find) -> dict[str, Any]:
@@ -40,23 +42,27 @@ def _spec_of(find: Find, ref: Mapping[str, Any]) -> Spec:
 
 
 def _merged(base: Spec, own: Spec) -> Spec:
-    """A workflow's own fields over its template's; arguments go by name."""
+    """A workflow's own fields over its template's, as Argo joins them.
+
+    Maps are joined, and lists of named things by name. Of a parameter only one says the value, and
+    whether to wait at the start is only for the workflow to say.
+    """
     if own.get("templates"):
         raise Rejected(
             "Templates is invalid field in spec if workflow referred WorkflowTemplate reference"
         )
-    merged = {**base, **own}
-    arguments: Spec = {}
-    for kind in ("parameters", "artifacts"):
-        given = [*_listed(base, kind), *_listed(own, kind)]
-        if given:
-            by_name = {one.get("name"): one for one in given}
-            arguments[kind] = list(by_name.values())
-    return {**merged, "arguments": arguments} if arguments else merged
+    valued = {one.get("name") for one in _parameters(own) if one.keys() & {*_SOURCES}}
+    for parameter in _parameters(base):
+        if parameter.get("name") in valued:
+            for source in _SOURCES:
+                parameter.pop(source, None)
+    base.pop("suspend", None)
+    merged: Spec = joined(base, {name: field for name, field in own.items() if field is not None})
+    return merged
 
 
-def _listed(spec: Spec, kind: str) -> list[Spec]:
-    return (spec.get("arguments") or {}).get(kind) or []
+def _parameters(spec: Spec) -> list[Spec]:
+    return (spec.get("arguments") or {}).get("parameters") or []
 
 
 class _Inlining:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import heapq
 import logging
 import uuid
@@ -19,7 +20,9 @@ from couler_jobs.backends.local.cron import (
     run_name,
 )
 from couler_jobs.backends.local.cron_store import StoredCron
+from couler_jobs.backends.local.engine.driver import Engine
 from couler_jobs.backends.local.store import StoredRun
+from couler_jobs.errors import NotFound
 from couler_jobs.spec.cron import next_times
 from couler_jobs.spec.status import Phase, RunInfo
 
@@ -125,11 +128,14 @@ def _end_replaced(backend: LocalBackend, cron: StoredCron, runs: Sequence[RunInf
 
 def run_of(backend: LocalBackend, cron: StoredCron, tick: datetime, now: float) -> StoredRun:
     """The run of a tick, not yet stored; `Rejected` if a workflow template of it is missing."""
-    naming = {"name": run_name(cron.name, tick)}
-    manifest = backend.resolved(run_manifest(cron, naming, tick))
+    uid, name = str(uuid.uuid4()), run_name(cron.name, tick)
+    manifest = backend.resolved(run_manifest(cron, {"name": name}, tick))
+    if "workflowMetadata" in manifest["spec"]:
+        engine = Engine(manifest, name=name, uid=uid, created_at=now)
+        manifest["spec"]["workflowMetadata"] = engine.metadata
     return StoredRun(
-        uid=str(uuid.uuid4()),
-        name=manifest["metadata"]["name"],
+        uid=uid,
+        name=name,
         created_at=now,
         manifest=manifest,
         asked_at=now,
@@ -176,7 +182,8 @@ def _forget_old(backend: LocalBackend, cron: StoredCron, runs: Iterable[RunInfo]
         default = 3 if kept is good else 1
         number = cron.spec.get(limit)
         for run in islice(kept, default if number is None else int(number), None):
-            backend.delete(run.name)
+            with contextlib.suppress(NotFound):  # its time to live was over meanwhile
+                backend.delete(run.name)
 
 
 def _moment(seconds: float) -> datetime:

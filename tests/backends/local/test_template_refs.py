@@ -82,6 +82,47 @@ def test_a_run_s_own_fields_win_over_its_template_s(own: Any, field: str, value:
 
 
 @pytest.mark.parametrize(
+    ("base", "own", "together"),
+    [
+        (
+            {"volumes": [{"name": "a", "emptyDir": {}}]},
+            {"volumes": [{"name": "b", "emptyDir": {}}]},
+            {"volumes": [{"name": "a", "emptyDir": {}}, {"name": "b", "emptyDir": {}}]},
+        ),
+        (
+            {"workflowMetadata": {"labels": {"a": "1", "b": "1"}}},
+            {"workflowMetadata": {"labels": {"b": "2"}, "annotations": {"c": "3"}}},
+            {"workflowMetadata": {"labels": {"a": "1", "b": "2"}, "annotations": {"c": "3"}}},
+        ),
+        (
+            {"arguments": {"parameters": [{"name": "p", "value": "1", "enum": ["1"]}]}},
+            {"arguments": {"parameters": [{"name": "p"}]}},
+            {"arguments": {"parameters": [{"name": "p", "value": "1", "enum": ["1"]}]}},
+        ),
+        (
+            {"arguments": {"parameters": [{"name": "p", "value": "1", "enum": ["1"]}]}},
+            {"arguments": {"parameters": [{"name": "p", "valueFrom": {"supplied": {}}}]}},
+            {
+                "arguments": {
+                    "parameters": [{"name": "p", "valueFrom": {"supplied": {}}, "enum": ["1"]}]
+                }
+            },
+        ),
+        ({"parallelism": 2}, {"parallelism": None}, {"parallelism": 2}),
+    ],
+)
+def test_a_run_s_fields_are_joined_with_its_template_s(base: Any, own: Any, together: Any) -> None:
+    shared = {"kind": "WorkflowTemplate", "spec": base}
+    assert standalone(from_template(**own), lambda name: shared)["spec"] == together
+
+
+def test_only_the_run_itself_says_whether_it_waits_at_its_start() -> None:
+    waiting = template(suspend=True)
+    assert "suspend" not in standalone(from_template(), lambda name: waiting)["spec"]
+    assert standalone(from_template(suspend=True), find)["spec"]["suspend"] is True
+
+
+@pytest.mark.parametrize(
     "main",
     [
         steps([ref("a", "leaf")]),
@@ -237,3 +278,10 @@ def test_workflow_metadata_gives_the_run_labels_and_annotations(local: LocalBack
     assert run.labels == {"a": "1", "b": "xlocal"}
     assert run.annotations == {"n": "2"}
     assert [found.name for found in local.list({"b": "xlocal"})] == [run.name]
+
+
+def test_labels_of_a_run_are_computed_with_its_own_uid(local: LocalBackend) -> None:
+    main = {"name": "main", "container": {"image": "i", "command": ["true"]}}
+    more = {"labelsFrom": {"uid": {"expression": "workflow.uid"}}}
+    run = local.submit(run_of(main, workflowMetadata=more))
+    assert run.labels == {"uid": run.uid}

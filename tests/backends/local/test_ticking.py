@@ -15,6 +15,7 @@ from couler_jobs.backends.local.ticking import (
     CRON_LABEL,
     SCHEDULED_TIME,
     Told,
+    _forget_old,
     _obey,
     complaints,
     run_of,
@@ -319,3 +320,21 @@ def test_a_name_that_its_runs_could_not_carry_is_refused(
 def test_a_workflow_is_no_cron_workflow(local: LocalBackend) -> None:
     with pytest.raises(Rejected, match="not a CronWorkflow"):
         local.apply_cron(workflow(sh("a", "true"), name="a"))
+
+
+def test_the_run_of_a_tick_has_the_labels_that_its_workflow_computes(local: LocalBackend) -> None:
+    manifest = cron()
+    more = {"labelsFrom": {"b": {"expression": "'x' + workflow.namespace"}}}
+    manifest["spec"]["workflowSpec"]["workflowMetadata"] = more
+    stored = local.crons.apply(manifest, NOON)
+    run = run_of(local, stored, datetime.fromtimestamp(NOON + MINUTE, UTC), NOON + MINUTE)
+    assert run.labels == {CRON_LABEL: "every-minute", "b": "xlocal"}
+
+
+def test_an_old_run_that_somebody_else_forgot_meanwhile_is_no_error(local: LocalBackend) -> None:
+    stored = local.crons.apply(cron(successfulJobsHistoryLimit=0), NOON)
+    tick_all(local, NOON + MINUTE)
+    run = finish(local, named(1)[0])
+    local.delete(run.name)
+    _forget_old(local, stored, [run])
+    assert names(local) == []

@@ -174,7 +174,7 @@ def joined(defaults: Any, own: Any, key: str = "") -> Any:
     if key in _KEYED and isinstance(defaults, list) and isinstance(own, list):
         by_name = {item.get("name"): item for item in defaults}
         laid = [joined(by_name.pop(item.get("name"), {}), item) for item in own]
-        return [*laid, *by_name.values()]
+        return [*by_name.values(), *laid]
     return own
 
 
