@@ -9,6 +9,7 @@ if TYPE_CHECKING:
     from couler_jobs.build import compile as compile
     from couler_jobs.compiler.lint import lint as lint
     from couler_jobs.compiler.yaml import to_yaml as to_yaml
+    from couler_jobs.dsl.containers import container as container
     from couler_jobs.dsl.control import and_ as and_
     from couler_jobs.dsl.control import either as either
     from couler_jobs.dsl.control import map as map
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
     from couler_jobs.dsl.entries import secret as secret
     from couler_jobs.dsl.here import run_here as run_here
     from couler_jobs.dsl.hooks import hook as hook
+    from couler_jobs.dsl.kinds import suspend as suspend
     from couler_jobs.dsl.locations import artifactory as artifactory
     from couler_jobs.dsl.locations import azure as azure
     from couler_jobs.dsl.locations import file as file
@@ -60,6 +62,7 @@ _MODULES = {
     "build": ("compile",),
     "compiler.lint": ("lint",),
     "compiler.yaml": ("to_yaml",),
+    "dsl.containers": ("container",),
     "dsl.control": (
         "and_",
         "either",
@@ -75,6 +78,7 @@ _MODULES = {
     ),
     "dsl.entries": ("config_key", "secret"),
     "dsl.hooks": ("hook",),
+    "dsl.kinds": ("suspend",),
     "dsl.locations": (
         "artifactory",
         "azure",

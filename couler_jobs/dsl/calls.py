@@ -39,15 +39,23 @@ def record_call(
     arguments, handles = argument_texts(bound)
     if files:
         handles += sources
+    depends = depends_on(scope, handles, after)
+    task = scope.record(target.name, template.name, arguments, depends, **more)
+    if target.options.hooks:
+        add_hooks(scope, task, target.options.hooks)
+    return values.Handle(CallValue(scope, task, CallOutputs(scope, task, template)))
+
+
+def depends_on(
+    scope: recorder.Scope, handles: Sequence[values.Handle], after: Any = None
+) -> dict[str, None]:
+    """The calls that one with these values follows: theirs, those after which, and conditions'."""
     depends = dict.fromkeys(scope.tasks_of(handles)) if handles else {}
     if after is not None:
         depends.update(dict.fromkeys(scope.tasks_of(followed(after))))
     if scope.conditions:
         depends.update(dict.fromkeys(scope.condition_tasks()))
-    task = scope.record(target.name, template.name, arguments, depends, **more)
-    if target.options.hooks:
-        add_hooks(scope, task, target.options.hooks)
-    return values.Handle(CallValue(scope, task, CallOutputs(scope, task, template)))
+    return depends
 
 
 def add_hooks(scope: recorder.Scope, task: str, hooks: Sequence[Hook]) -> None:

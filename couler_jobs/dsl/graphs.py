@@ -349,13 +349,7 @@ def call_workflow(
     template = graph_of(scope.recording, workflow)
     bound, artifacts, sources = calls.file_arguments(workflow.annotations.files, bound)
     arguments, handles = calls.argument_texts(bound)
-    depends = dict.fromkeys(
-        [
-            *scope.tasks_of([*handles, *sources]),
-            *scope.tasks_of(() if after is None else calls.followed(after)),
-            *scope.condition_tasks(),
-        ]
-    )
+    depends = calls.depends_on(scope, [*handles, *sources], after)
     more: dict[str, Any] = {"artifacts": artifacts} if artifacts else {}
     task = scope.record(workflow.template_name, template.template_name, arguments, depends, **more)
     if workflow.options.hooks:

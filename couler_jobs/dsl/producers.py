@@ -242,6 +242,69 @@ class TextValue(Producer):
         return self.reference(path)
 
 
+class LeafText(TextValue):
+    """The same natively: a text, or JSON, which a step that takes it reads as such."""
+
+    def text(self, path: Path) -> model.Joined:
+        """The text as it is."""
+        return model.Joined(parts=(self.reference(path),))
+
+    def parts(self, path: Path) -> NoReturn:
+        """Text that may be no JSON cannot stand in JSON."""
+        raise DeclarationError(
+            f"{self.label} is text, which cannot stand inside a list or mapping: "
+            "pass it as an argument of its own."
+        )
+
+
+class LeafFile(Producer):
+    """A file that a container leaves."""
+
+    def __init__(self, scope: Scope, task: str, name: str) -> None:
+        super().__init__(f"the file {name!r} of {task}", scope, task)
+        self._output = model.Output(task=task, name=name, kind="artifact")
+
+    def file(self, path: Path) -> model.Output:
+        """The output artifact; it has no parts."""
+        _whole(self, path)
+        return self._output
+
+    def reference(self, path: Path) -> NoReturn:
+        """A file has no text."""
+        _refuse_file(self)
+
+
+class LeafValue(LeafText):
+    """What a template that is no function leaves: its result, and outputs by their names."""
+
+    def __init__(
+        self, scope: Scope, task: str, outputs: Sequence[model.OutputFile], *, has_result: bool
+    ) -> None:
+        super().__init__(scope, model.Output(task=task, name="result", kind="result"))
+        self._outputs = {output.name: output for output in outputs}
+        self._scope, self._task, self._has_result = scope, task, has_result
+
+    def part(self, path: Path, key: str | int) -> tuple[Producer, Path]:
+        """The output of this name."""
+        found = self._outputs.get(str(key))
+        if found is None:
+            raise DeclarationError(
+                f"{self._task} has no output {key!r} (it has {', '.join(self._outputs) or 'none'})."
+            )
+        if found.kind == "artifact":
+            return LeafFile(self._scope, self._task, found.name), ()
+        return LeafText(self._scope, model.Output(task=self._task, name=found.name)), ()
+
+    def reference(self, path: Path) -> model.Reference:
+        """The result, where there is one."""
+        if not self._has_result:
+            raise DeclarationError(
+                f"{self._task} has no value of its own (its outputs by name: "
+                f"{', '.join(self._outputs) or 'none'})."
+            )
+        return super().reference(path)
+
+
 class ItemValue(Producer):
     """The item that one round of a container's loop is about, or one field of it."""
 

@@ -41,11 +41,16 @@ def _env_text(name: str, value: Any) -> str | model.EnvSource:
             f"The variable {name} is {value!r}: give it a text, a number, "
             "cj.secret(...) or cj.config_key(...)."
         )
-    text = str(value)
+    return literal(
+        f"The variable {name} holds '{{{{', which Argo would expand: pass it as an argument.",
+        str(value),
+    )
+
+
+def literal(refusal: str, text: str) -> str:
+    """Text of a container in which Kubernetes expands nothing; refused if Argo would."""
     if "{{" in text:
-        raise DeclarationError(
-            f"The variable {name} holds '{{{{', which Argo would expand: pass it as an argument."
-        )
+        raise DeclarationError(refusal)
     return text.replace("$(", "$$(")
 
 

@@ -8,32 +8,48 @@ from typing import Any, Literal, TypedDict
 from couler_jobs.errors import DeclarationError
 
 
-class SharedWords(TypedDict, total=False):
-    """Options that a step and a whole workflow both have; `couler_jobs.step` explains them."""
+class CallWords(TypedDict, total=False):
+    """Options of a single call; `couler_jobs.step` explains all of them."""
 
     name: str | None
+    on_exit: Callable[..., Any] | None
+    hooks: Mapping[str, Any] | None
+
+
+class RunWords(CallWords, total=False):
+    """Options of all that runs, in a pod or not."""
+
     timeout: float | str | None
+    metrics: Any
+    mutex: str | Sequence[str]
+    semaphore: Any
+    labels: Mapping[str, str] | None
+    annotations: Mapping[str, str] | None
+    service_account: str | None
+
+
+class LeafWords(RunWords, total=False):
+    """Options of a template that runs neither a container nor other templates."""
+
+    retries: int
+    backoff: float | str | Mapping[str, Any] | None
+    template_extra: Mapping[str, Any] | None
+
+
+class SharedWords(RunWords, total=False):
+    """Options that a step and a whole workflow both have."""
+
     mounts: Mapping[str, Any] | None
     node_selector: Mapping[str, str] | None
     affinity: Mapping[str, Any] | None
     tolerations: Sequence[Mapping[str, Any]]
     security_context: Mapping[str, Any] | None
-    service_account: str | None
     priority_class: str | None
-    labels: Mapping[str, str] | None
-    annotations: Mapping[str, str] | None
-    metrics: Any
-    mutex: str | Sequence[str]
-    semaphore: Any
-    on_exit: Callable[..., Any] | None
-    hooks: Mapping[str, Any] | None
 
 
-class PodWords(SharedWords, total=False):
+class PodWords(SharedWords, LeafWords, total=False):
     """Options of what runs in a pod."""
 
-    retries: int
-    backoff: float | str | Mapping[str, Any] | None
     memory: str | None
     cpu: float | str | None
     gpu: int | Mapping[str, int] | None
@@ -45,7 +61,6 @@ class PodWords(SharedWords, total=False):
     init_containers: Mapping[str, Mapping[str, Any]] | None
     daemon: bool
     container_extra: Mapping[str, Any] | None
-    template_extra: Mapping[str, Any] | None
 
 
 class StepWords(PodWords, total=False):

@@ -38,6 +38,7 @@ class Input:
 
     name: str
     kind: Literal["parameter", "artifact"] = "parameter"
+    plain: bool = False  #: where it holds the JSON of a text, that text
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

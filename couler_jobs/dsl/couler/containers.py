@@ -7,6 +7,7 @@ import types
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
+from couler_jobs.dsl.containers import image_name
 from couler_jobs.dsl.couler.cache import Cache
 from couler_jobs.dsl.couler.leaves import Asked, Inputs, outputs_of, record_leaf, text_of
 from couler_jobs.dsl.couler.recording import recording, scope_now
@@ -274,8 +275,3 @@ def memoize(cache: Cache | None) -> dict[str, Any]:
 
 def _words(command: Words) -> tuple[str, ...]:
     return (command,) if isinstance(command, str) else tuple(command or ())
-
-
-def image_name(image: str) -> str:
-    """What an image is called, without its registry and version."""
-    return image.rpartition("/")[2].partition("@")[0].partition(":")[0]

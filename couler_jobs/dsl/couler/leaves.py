@@ -11,6 +11,7 @@ from couler_jobs.dsl.couler.artifacts import Artifact, TypedArtifact
 from couler_jobs.dsl.couler.order import local
 from couler_jobs.dsl.couler.outputs import FileOutput, FileValue, OutputValue, flat, one_text
 from couler_jobs.dsl.couler.recording import recording, scope_now
+from couler_jobs.dsl.leaves import LeafTemplate
 from couler_jobs.dsl.recorder import Recording, Scope
 from couler_jobs.dsl.values import Condition, Handle
 from couler_jobs.errors import DeclarationError
@@ -126,21 +127,6 @@ class Asked:
     pool: Any = None
     enable_ulogfs: bool = True
     parallelism: int | None = None
-
-
-class LeafTemplate:
-    """A template that is known from its first call on."""
-
-    def __init__(self, leaf: model.Pod | model.Plain) -> None:
-        self.leaf = leaf
-
-    def settle(self) -> bool:
-        """Nothing is open."""
-        return False
-
-    def templates(self) -> tuple[model.Template]:
-        """The template."""
-        return (self.leaf,)
 
 
 def record_leaf(
