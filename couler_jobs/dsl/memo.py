@@ -31,12 +31,13 @@ def max_age(cache: Any) -> int | None:
 def memoize(name: str, age: int, inputs: Iterable[str], constant: Sequence[Any]) -> dict[str, Any]:
     """A template's `memoize`; what is `constant` in all calls is part of the key by its digest."""
     own = hashlib.sha256(json.dumps(constant, sort_keys=True).encode()).hexdigest()
+    config_map = f"cache-{name[:_LONGEST_NAME].lower()}"  # Kubernetes allows no capitals in it
     values = ", ".join(f"inputs.parameters['{one}']" for one in inputs)
     key = f"{{{{=sprig.sha256sum('{own}' + toJson([{values}]))}}}}" if values else own
     return {
         "key": key,
         "maxAge": f"{age}s" if age else "",
-        "cache": {"configMap": {"name": f"cache-{name[:_LONGEST_NAME]}-{key}", "key": "result"}},
+        "cache": {"configMap": {"name": f"{config_map}-{key}", "key": "result"}},
     }
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from typing import Any
 
@@ -57,6 +58,15 @@ def test_a_result_may_count_for_a_while() -> None:
         return cj.step(cache="7d")(constant)()
 
     assert template(compiled(for_a_week), "constant")["memoize"]["maxAge"] == "604800s"
+
+
+@pytest.mark.parametrize("name", ["Load", "load_It", "_L", "L__" * 60, "X1"])
+def test_a_config_map_has_a_name_that_kubernetes_allows_whatever_the_step_is_called(
+    name: str,
+) -> None:
+    found = memo.memoize(name.replace("_", "-"), 0, (), [])["cache"]["configMap"]["name"]
+    assert re.fullmatch("[a-z0-9]([-a-z0-9]*[a-z0-9])?", found)
+    assert len(found) <= 253
 
 
 def constant() -> int:
