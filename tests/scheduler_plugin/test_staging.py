@@ -91,6 +91,28 @@ def test_what_no_file_can_be_called(name: str) -> None:
 # --- a working folder
 
 
+@pytest.fixture
+def work(tmp_path: Path) -> Path:
+    work = tmp_path / "work"
+    for name in ("data", ".ipynb_checkpoints"):
+        (work / name).mkdir(parents=True)
+    for name in ("n.ipynb", "data/-rf *;.csv", "made.txt", ".ipynb_checkpoints/n.ipynb"):
+        (work / name).write_text("")
+    return work
+
+
+def test_files_of_a_working_folder_are_listed_without_notebook_and_checkpoints(work: Path) -> None:
+    assert staging.packaged_files(work, "n.ipynb") == ("data/-rf *;.csv", "made.txt")
+
+
+def test_a_hundred_thousand_results_are_listed_up_to_a_bound(
+    work: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(staging, "MOST_FILES", 1)
+
+    assert len(staging.packaged_files(work, "n.ipynb")) == 1
+
+
 def test_a_copy_is_closed_to_others_until_it_is_complete(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -118,24 +140,6 @@ def test_a_link_in_a_files_place_is_not_followed(tmp_path: Path) -> None:
 
     with pytest.raises(OSError, match="symbolic"):
         staging.copy_file(tmp_path / "link", tmp_path / "copy")
-
-
-def test_files_of_a_working_folder_are_listed_without_notebook_and_checkpoints(
-    folder: Path,
-) -> None:
-    (folder / ".ipynb_checkpoints").mkdir()
-    (folder / ".ipynb_checkpoints" / "n.ipynb").write_text("")
-
-    found = staging.packaged_files(folder, "n.ipynb")
-    assert found == ("__pycache__/x.pyc", "data/-rf *;.csv")
-
-
-def test_a_hundred_thousand_results_are_listed_up_to_a_bound(
-    folder: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(staging, "MOST_FILES", 1)
-
-    assert len(staging.packaged_files(folder, "n.ipynb")) == 1
 
 
 @pytest.mark.parametrize("path", ["/etc/passwd", "../x", "a/../../x", "out"])
