@@ -85,12 +85,21 @@ def notice(
 
 def tell(asked: Notice, outcome: Outcome, environ: Mapping[str, str]) -> list[str]:
     """Tell everybody; what went wrong, in sentences. Raises nothing: a job's end is its own."""
-    if outcome.status not in _STATUSES[asked.on]:
-        return []
     try:
-        found = services(asked, _addresses(asked, environ))
+        return _tell(asked, outcome, environ)
     except NoAddress as error:
         return [f"Nobody was told how the job ended. {error}"]
+    except ImportError as error:
+        return [f"Nobody was told how the job ended: apprise cannot be imported ({error})."]
+    except BaseException as error:  # a panic of an extension module is no Exception
+        # without its text, which may hold an address
+        return [f"Not everybody was told how the job ended: {type(error).__name__} was raised."]
+
+
+def _tell(asked: Notice, outcome: Outcome, environ: Mapping[str, str]) -> list[str]:
+    if outcome.status not in _STATUSES[asked.on]:
+        return []
+    found = services(asked, _addresses(asked, environ))
     title = f"Notebook job {asked.job!r} {WORDS[outcome.status]}"
     failed = [name for name, service in found if not _sent(service, title, outcome.message)]
     return [f"The notification to {name!r} could not be sent." for name in dict.fromkeys(failed)]

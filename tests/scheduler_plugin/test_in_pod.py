@@ -1,4 +1,5 @@
 import json
+import os
 import sqlite3
 import subprocess
 import sys
@@ -253,3 +254,38 @@ def test_the_end_is_told_once_and_a_failing_notification_changes_nothing_but_the
     assert records.get(job.job_id).status is JobStatus.COMPLETED
     log = folder.output("log").read_text()
     assert log == "[notification] The notification to 'away' could not be sent.\n"
+
+
+BROKEN = {
+    "raise ImportError('libffi.so.8')": "apprise cannot be imported (libffi.so.8).",
+    "this is no Python": "SyntaxError was raised.",
+    "class Panic(BaseException): ...\nraise Panic('s3cret')": "Panic was raised.",
+    "raise SystemExit(3)": "SystemExit was raised.",
+    "": "AttributeError was raised.",
+}
+
+
+@pytest.mark.parametrize("installed", BROKEN)
+def test_a_broken_apprise_is_a_line_in_the_log_and_the_step_succeeds(
+    request_: RecordStatus, folder: JobFolder, records: Records, tmp_path: Path, installed: str
+) -> None:
+    (tmp_path / "broken").mkdir()
+    (tmp_path / "broken" / "apprise.py").write_text(installed)
+    (tmp_path / "addresses").write_text("team=json://127.0.0.1:1/x\n")
+    (tmp_path / "addresses").chmod(0o600)
+    notice = Notice(job="n", names=("team",), on="both", file=str(tmp_path / "addresses"))
+    request = replace(request_, notice=notice, log=str(folder.output("log")))
+    folder.status_request.write_text(request.as_json(), encoding="utf-8")
+    asked = ["--request-file", str(folder.status_request), "--phase", "Succeeded"]
+    ended = subprocess.run(
+        [sys.executable, "-m", "scheduler_plugin.in_pod", "record-status", *asked],
+        env={**os.environ, "PYTHONPATH": str(tmp_path / "broken")},
+        check=False,
+        timeout=60,
+    )
+
+    assert ended.returncode == 0
+    assert records.get(request.job_id).status is JobStatus.COMPLETED
+    (line,) = folder.output("log").read_text().splitlines()
+    assert line.startswith("[notification] N")
+    assert line.endswith(BROKEN[installed])
