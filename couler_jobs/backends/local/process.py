@@ -304,6 +304,8 @@ def _mounts(launch: Launch, folder: StepFolder) -> dict[Path, Path]:
         if not path.is_absolute() or len(path.parts) < 2:
             raise FileProblem(f"No volume can be mounted at {mount.path!r}.")
         volume = volumes.source(mount, folder.run, folder.root)
+        if volume is None:
+            continue
         if mount.read_only or os.path.realpath(volume) != os.path.realpath(path):
             found[path] = volume
     if found and not private.possible():

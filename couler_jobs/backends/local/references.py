@@ -43,8 +43,7 @@ class References:
     def secret(self, name: str, key: str) -> str:
         """One key of a secret. `Missing`, or `ConfigError` if other users could read it."""
         path = self.path("secret", name, key)
-        if stat.S_IMODE(path.stat().st_mode) & 0o077:
-            raise ConfigError(f"The secret {path} can be read by others: chmod 600 it.")
+        _refuse_open(path)
         return _text(path)
 
     def config_map(self, name: str, key: str) -> str:
@@ -59,6 +58,17 @@ class References:
         """All keys of one; `Missing` if there is none of that name."""
         keys = sorted(entry.name for entry in self.folder(kind, name).iterdir() if entry.is_file())
         return {key: self.value(kind, name, key) for key in keys}
+
+    def shown(self, kind: str, name: str, key: str = "") -> Path:
+        """The file of one key, or the folder of all, to be seen as a volume: what `value` raises.
+
+        It is only to be read; the keys of a secret are checked, and not read.
+        """
+        path = self.path(kind, name, key) if key else self.folder(kind, name)
+        for file in (path,) if key else path.iterdir():
+            if kind == "secret":
+                _refuse_open(file)
+        return path
 
     def folder(self, kind: str, name: str) -> Path:
         """Where the keys of one lie; `Missing` if there is none of that name."""
@@ -85,6 +95,11 @@ def _legal(kind: str, name: str) -> str:
     if not _NAME.fullmatch(name):
         raise Missing(f"{name!r} cannot be the name of a {kind}.")
     return name
+
+
+def _refuse_open(path: Path) -> None:
+    if stat.S_IMODE(path.stat().st_mode) & 0o077:
+        raise ConfigError(f"The secret {path} can be read by others: chmod 600 it.")
 
 
 def _text(path: Path) -> str:
@@ -137,6 +152,7 @@ _SELECTORS = {
     "configMapRef": "config map",
     **dict.fromkeys(("usernameSecret", "passwordSecret", "sshPrivateKeySecret"), "secret"),
 }
+_VOLUMES = {"secret": ("secret", "secretName"), "configMap": ("config map", "name")}
 
 
 def unmet(value: Any, references: References, path: str = "") -> Iterator[str]:
@@ -149,11 +165,27 @@ def unmet(value: Any, references: References, path: str = "") -> Iterator[str]:
             where = f"{path}.{name}" if path else str(name)
             if name in _SELECTORS and isinstance(part, Mapping):
                 yield from _unmet_one(_SELECTORS[name], part, references, where)
+            elif name == "volumes":
+                yield from _unmet_volumes(part or (), references, where)
             else:
                 yield from unmet(part, references, where)
     elif isinstance(value, list | tuple):
         for place, part in enumerate(value):
             yield from unmet(part, references, f"{path}[{place}]")
+
+
+def _unmet_volumes(
+    volumes: Iterable[Mapping[str, Any]], references: References, where: str
+) -> Iterator[str]:
+    for place, volume in enumerate(volumes):
+        for field, (kind, naming) in _VOLUMES.items():
+            if not (source := volume.get(field)):
+                continue
+            selector = {"name": source.get(naming), "optional": source.get("optional")}
+            keys = [item.get("key") for item in source.get("items") or ()]
+            for key in keys or [None]:
+                one = {**selector, "key": key}
+                yield from _unmet_one(kind, one, references, f"{where}[{place}].{field}")
 
 
 def _unmet_one(

@@ -61,11 +61,18 @@ _POD: dict[str, Any] = dict.fromkeys(
     ),
     _IGNORED,
 )
+_KEYS: dict[str, Any] = {
+    "items": [{"key": _TEXT, "path": _TEXT, "mode": _IGNORED}],
+    "optional": _FLAG,
+    "defaultMode": _IGNORED,
+}
 _VOLUME: dict[str, Any] = dict.fromkeys(("emptyDir", "ephemeral"), _IGNORED)
 _VOLUME |= {
     "name": _TEXT,
     "persistentVolumeClaim": {"claimName": _TEXT, "readOnly": _FLAG},
     "hostPath": {"path": _TEXT, "type": _IGNORED},
+    "configMap": {"name": _TEXT, **_KEYS},
+    "secret": {"secretName": _TEXT, **_KEYS},
 }
 _MOUNT: dict[str, Any] = {
     **dict.fromkeys(("name", "mountPath", "subPath"), _TEXT),

@@ -64,7 +64,7 @@ class Container:
     working_dir: str | None = None
 
 
-VolumeKind = Literal["empty", "claim", "own claim", "host path"]
+VolumeKind = Literal["empty", "claim", "own claim", "host path", "config map", "secret"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -76,6 +76,7 @@ class Mount:
     name: str  #: the volume's, the claim's, or the path on this machine
     sub_path: str = ""  #: the part of the volume that is seen
     read_only: bool = False  #: whether the step may write nothing in it
+    optional: bool = False  #: whether a config map or secret may be missing
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -1,7 +1,8 @@
 """The volumes of this machine: folders that steps see where they mount them.
 
 A claim is `COULER_JOBS_HOME/volumes/<claim>`, made when it is first used and shared by all runs;
-one of a run's own claim templates lies with the run, an `emptyDir` with the step.
+one of a run's own claim templates lies with the run, an `emptyDir` with the step. Config maps and
+secrets are those of the operator (`references`), and only ever read.
 """
 
 from __future__ import annotations
@@ -12,16 +13,20 @@ from pathlib import Path
 
 from couler_jobs.backends.local.files import FileProblem
 from couler_jobs.backends.local.home import RunFolder
+from couler_jobs.backends.local.references import Missing, References
 from couler_jobs.backends.local.values import Mount
 
 _NAME = re.compile(r"(?!\.\.?$)[-._a-zA-Z0-9]+")
 
 
-def source(mount: Mount, run: RunFolder, step: Path) -> Path:
+def source(mount: Mount, run: RunFolder, step: Path) -> Path | None:
     """What is to be seen at a mount's path, made if need be; `FileProblem` if it cannot be.
 
-    `step` is the folder of the step that mounts it.
+    `step` is the folder of the step that mounts it. None: an optional key that is not there.
+    `Missing` or `ConfigError` for a config map or secret that is missing, or open to others.
     """
+    if mount.kind in ("config map", "secret"):
+        return _stored(mount, run, step)
     if ".." in Path(mount.sub_path).parts or Path(mount.sub_path).is_absolute():
         raise FileProblem(f"The subPath {mount.sub_path!r} leads out of its volume.")
     whole = _whole(mount, run, step)
@@ -35,6 +40,19 @@ def source(mount: Mount, run: RunFolder, step: Path) -> Path:
         why = error.strerror or error
         raise FileProblem(f"The volume of {mount.path} could not be made: {why}.") from error
     return part
+
+
+def _stored(mount: Mount, run: RunFolder, step: Path) -> Path | None:
+    try:
+        return References(run.home).shown(mount.kind, mount.name, mount.sub_path)
+    except Missing:
+        if not mount.optional:
+            raise
+    if mount.sub_path:
+        return None
+    empty = step / "volumes" / "missing"
+    empty.mkdir(parents=True, exist_ok=True)
+    return empty
 
 
 def _whole(mount: Mount, run: RunFolder, step: Path) -> Path:

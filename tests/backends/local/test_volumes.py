@@ -193,6 +193,124 @@ def test_nothing_is_put_in_a_read_only_volume_for_a_step(
     assert list((local.home.root / "volumes" / "data").iterdir()) == []
 
 
+# --- config maps and secrets
+
+
+CONFIG = {"configMap": {"name": "c"}}
+SECRET = {"secret": {"secretName": "s"}}
+
+
+@pytest.fixture
+def stored(local: LocalBackend) -> LocalBackend:
+    """A machine whose operator has made a config map `c` and a secret `s`, of two keys each."""
+    for kind, name in (("configmaps", "c"), ("secrets", "s")):
+        folder = local.home.root / kind / name
+        folder.mkdir(parents=True)
+        for key in ("f", "g"):
+            (folder / key).write_text(f"{key} of {name}\n")
+            (folder / key).chmod(0o600)
+    return local
+
+
+@needs_mounts
+@pytest.mark.parametrize(("source", "name"), [(CONFIG, "c"), (SECRET, "s")])
+def test_the_keys_of_a_config_map_or_secret_are_files(
+    stored: LocalBackend, source: dict[str, Any], name: str
+) -> None:
+    run = ran(stored, mounting("a", f"cd {AT}; cat f g"), volumes=[{"name": "v", **source}])
+    assert text_of(stored, run.name).splitlines() == [f"f of {name}", f"g of {name}"]
+
+
+@needs_mounts
+@pytest.mark.parametrize("source", [CONFIG, SECRET])
+def test_a_step_cannot_change_what_the_operator_has_stored(
+    stored: LocalBackend, source: dict[str, Any]
+) -> None:
+    text = f"! echo x > {AT}/f && ! touch {AT}/new && ! rm -f {AT}/g"
+    run = ran(stored, mounting("a", text), volumes=[{"name": "v", **source}])
+    assert run.phase is Phase.SUCCEEDED
+    names = [str(p.relative_to(stored.home.root)) for p in stored.home.root.glob("*/[cs]/*")]
+    assert sorted(names) == ["configmaps/c/f", "configmaps/c/g", "secrets/s/f", "secrets/s/g"]
+    assert (stored.home.root / "configmaps/c/f").read_text() == "f of c\n"
+
+
+@needs_mounts
+def test_chosen_items_are_seen_at_their_own_paths_and_no_others(stored: LocalBackend) -> None:
+    items = [{"key": "g", "path": "in/mine"}]
+    source = {"secret": {**SECRET["secret"], "items": items}}
+    run = ran(
+        stored,
+        mounting("a", f"cd {AT}; find . -type f; cat in/mine; ! touch x; ! echo x > in/mine"),
+        volumes=[{"name": "v", **source}],
+    )
+    assert run.phase is Phase.SUCCEEDED
+    assert text_of(stored, run.name).splitlines()[:2] == ["./in/mine", "g of s"]
+    assert (stored.home.root / "secrets/s/g").read_text() == "g of s\n"
+
+
+@needs_mounts
+@pytest.mark.parametrize(
+    ("items", "sub_path"), [([], "g"), ([{"key": "g", "path": "in/it"}], "in/it")]
+)
+def test_one_key_may_be_mounted_as_a_file(
+    stored: LocalBackend, items: list[dict[str, str]], sub_path: str
+) -> None:
+    task = mounting("a", f"cat {AT}")
+    task["template"]["container"]["volumeMounts"][0]["subPath"] = sub_path
+    source = {"configMap": {**CONFIG["configMap"], "items": items}}
+    assert text_of(stored, ran(stored, task, volumes=[{"name": "v", **source}]).name) == "g of c"
+
+
+@needs_mounts
+@pytest.mark.parametrize("items", [[], [{"key": "k", "path": "k"}]])
+def test_what_is_optional_and_missing_is_an_empty_folder(
+    local: LocalBackend, items: list[dict[str, str]]
+) -> None:
+    source = {"configMap": {"name": "none", "optional": True, "items": items}}
+    run = ran(local, mounting("a", f"ls -A {AT} | wc -l"), volumes=[{"name": "v", **source}])
+    assert text_of(local, run.name) == "0"
+
+
+@pytest.mark.parametrize(
+    ("source", "words"),
+    [
+        ({"secret": {"secretName": "none"}}, r"volumes\[0\]\.secret: There is no secret none"),
+        ({"configMap": {"name": "none"}}, r"configMap: There is no config map none"),
+        (
+            {"secret": {"secretName": "s", "items": [{"key": "k", "path": "p"}]}},
+            "There is no secret s with the key k",
+        ),
+    ],
+)
+def test_a_volume_that_the_operator_has_not_made_is_refused_at_submit(
+    stored: LocalBackend, source: dict[str, Any], words: str
+) -> None:
+    with pytest.raises(Rejected, match=words):
+        stored.submit(workflow(mounting("a", "true"), volumes=[{"name": "v", **source}]))
+
+
+def test_a_volume_of_a_secret_that_others_can_read_is_not_shown(stored: LocalBackend) -> None:
+    (stored.home.root / "secrets/s/g").chmod(0o644)
+    run = ran(stored, mounting("a", "true"), volumes=[{"name": "v", **SECRET}])
+    assert "can be read by others" in run.nodes[f"{run.name}.a"].message
+
+
+@pytest.mark.parametrize(
+    ("item", "words"),
+    [
+        ({"key": "f", "path": "../f"}, "leads out of the volume v"),
+        ({"key": "f", "path": "/f"}, "leads out of the volume v"),
+        ({"key": "f"}, "needs a key and a path"),
+        ({"path": "f"}, "needs a key and a path"),
+    ],
+)
+def test_an_item_is_a_key_and_a_path_in_its_volume(item: dict[str, str], words: str) -> None:
+    volume = {"name": "v", "configMap": {"name": "c", "items": [item]}}
+    mounts = [{"name": "v", "mountPath": AT}]
+    with pytest.raises(TagError, match=words):
+        mounts_of({"container": {"volumeMounts": mounts}, "volumes": [volume]})
+
+
 # --- what cannot be
 
 
@@ -243,7 +361,7 @@ def test_a_mount_of_a_volume_that_is_not_there_is_an_error(local: LocalBackend) 
     assert "There is no volume v to mount" in run.nodes[f"{run.name}.a"].message
 
 
-@pytest.mark.parametrize("kind", ["nfs", "csi", "configMap", "secret", "projected"])
+@pytest.mark.parametrize("kind", ["nfs", "csi", "projected"])
 def test_other_volumes_are_refused_by_name(local: LocalBackend, kind: str) -> None:
     manifest = workflow(mounting("a", "true"), volumes=[{"name": "v", kind: {"x": "y"}}])
     with pytest.raises(Rejected, match=rf"spec\.volumes\[0\]\.{kind}"):

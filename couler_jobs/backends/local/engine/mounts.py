@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
+from pathlib import PurePath
 from typing import Any
 
 from couler_jobs.backends.local.engine.tags import TagError
@@ -17,9 +18,14 @@ _KINDS: dict[str, tuple[VolumeKind, str]] = {
     "ephemeral": ("empty", ""),
     "hostPath": ("host path", "path"),
     "persistentVolumeClaim": ("claim", "claimName"),
+    "configMap": ("config map", "name"),
+    "secret": ("secret", "secretName"),
     OWN_CLAIM: ("own claim", "name"),
 }
 """A volume's field -> what it is here, and the field in it that names what is mounted."""
+
+_STORED = ("config map", "secret")
+"""Those that belong to this machine's operator: no step may write in them."""
 
 
 def volumes_of(spec: Mapping[str, Any]) -> list[Mapping[str, Any]]:
@@ -53,7 +59,9 @@ def _mounts(body: Mapping[str, Any], volumes: Mapping[str, Any]) -> Iterator[Mou
     own = [body.get("container") or body.get("script") or {}]
     for container in (*own, *(body.get("initContainers") or ()), *(body.get("sidecars") or ())):
         for mount in container.get("volumeMounts") or ():
-            yield _mount(mount, volumes.get(mount.get("name")))
+            whole = _mount(mount, volumes.get(mount.get("name")))
+            items = _items(volumes[mount["name"]])
+            yield from _chosen(whole, items, str(mount["name"])) if items else (whole,)
 
 
 def _mount(mount: Mapping[str, Any], volume: Mapping[str, Any] | None) -> Mount:
@@ -68,5 +76,30 @@ def _mount(mount: Mapping[str, Any], volume: Mapping[str, Any] | None) -> Mount:
         kind=kind,
         name=str(source.get(naming, "") if naming else volume["name"]),
         sub_path=str(mount.get("subPath") or ""),
-        read_only=bool(mount.get("readOnly") or source.get("readOnly")),
+        read_only=bool(mount.get("readOnly") or source.get("readOnly") or kind in _STORED),
+        optional=bool(source.get("optional")),
     )
+
+
+def _items(volume: Mapping[str, Any]) -> dict[PurePath, str]:
+    """The paths in a volume of a config map or secret at which chosen keys are seen."""
+    source = volume.get("configMap") or volume.get("secret") or {}
+    items = source.get("items") or ()
+    if not all(item.get("key") and item.get("path") for item in items):
+        raise TagError(f"An item of the volume {volume['name']} needs a key and a path.")
+    found = {PurePath(item["path"]): str(item["key"]) for item in items}
+    for path in found:
+        if path.is_absolute() or ".." in path.parts:
+            raise TagError(f"The item {path} leads out of the volume {volume['name']}.")
+    return found
+
+
+def _chosen(whole: Mount, items: Mapping[PurePath, str], volume: str) -> Iterator[Mount]:
+    """The mounts that show only these keys: each of its own, in a folder that is empty."""
+    part = PurePath(whole.sub_path)
+    if part not in items:
+        yield replace(whole, kind="empty", name=volume)
+    for path, key in items.items():
+        if path.is_relative_to(part):
+            at = str(PurePath(whole.path, path.relative_to(part)))
+            yield replace(whole, path=at, sub_path=key)
