@@ -9,10 +9,10 @@ from pathlib import Path
 
 import psutil
 import pytest
-from hypothesis import settings
+from hypothesis import HealthCheck, settings
 
 # The first example of a test may import what the others then have; machines are busy.
-settings.register_profile("project", deadline=None)
+settings.register_profile("project", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("project")
 
 _ENGINE = ("couler_jobs.backends.local.supervisor", "couler_jobs.backends.local.daemon")

@@ -31,6 +31,8 @@ def rebuilt(hint: Any, value: Any) -> Any:
 
 def rebuilt_choice(hints: Any, value: Any) -> Any:
     """The first of several types that the value fits."""
+    import typing
+
     for hint in hints:
         if hint in (None, type(None)) or value is None:
             continue
@@ -38,7 +40,7 @@ def rebuilt_choice(hints: Any, value: Any) -> Any:
             found = rebuilt(hint, value)
         except (TypeError, ValueError):
             continue
-        if not isinstance(hint, type) or isinstance(found, hint):
+        if not isinstance(hint, type) or typing.is_typeddict(hint) or isinstance(found, hint):
             return found
     return value
 
@@ -99,10 +101,12 @@ def keep_file(path: Any, target: str) -> None:
     import os
     import shutil
 
+    if os.path.realpath(path) == os.path.realpath(target):
+        return
     os.makedirs(os.path.dirname(target), exist_ok=True)
     if os.path.isdir(path):
         shutil.copytree(path, target, symlinks=True, dirs_exist_ok=True)
-    elif os.path.abspath(path) != target:
+    else:
         shutil.copyfile(path, target)
 
 

@@ -13,7 +13,7 @@ from typing import Annotated, Any, Literal, NamedTuple, TypedDict
 import pytest
 
 import couler_jobs as cj
-from couler_jobs.dsl.rebuilt import plain, rebuilt
+from couler_jobs.dsl.rebuilt import keep_file, plain, rebuilt
 from couler_jobs.errors import DeclarationError
 from tests.dsl.manifests import compiled, task, template
 from tests.dsl.running import run_locally
@@ -58,6 +58,8 @@ ORDER = Order([ITEM], ITEM, {"a": ITEM})
     [
         (Item, ITEM, ITEM_TEXT),
         (Annotated[Item, "described"], ITEM, ITEM_TEXT),
+        (Found | None, {"order": ORDER, "at": ()}, {"order": plain(ORDER), "at": []}),
+        (Found | str, "none", "none"),
         (
             Order,
             ORDER,
@@ -234,3 +236,10 @@ def fields_of_any_name() -> Any:
 
 def test_a_field_may_have_any_name() -> None:
     assert cj.run_here(fields_of_any_name) == ["p", "f", 1, "q", "r", True]
+
+
+def test_a_folder_that_a_step_made_where_argo_looks_for_it_stays(tmp_path: Path) -> None:
+    (tmp_path / "made").mkdir()
+    (tmp_path / "made" / "f").write_text("kept")
+    keep_file(tmp_path / "made", f"{tmp_path}/made/")
+    assert (tmp_path / "made" / "f").read_text() == "kept"
