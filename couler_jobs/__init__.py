@@ -25,6 +25,9 @@ if TYPE_CHECKING:
     from couler_jobs.dsl.entries import secret as secret
     from couler_jobs.dsl.here import run_here as run_here
     from couler_jobs.dsl.hooks import hook as hook
+    from couler_jobs.dsl.kinds import http as http
+    from couler_jobs.dsl.kinds import resource as resource
+    from couler_jobs.dsl.kinds import stored as stored
     from couler_jobs.dsl.kinds import suspend as suspend
     from couler_jobs.dsl.locations import artifactory as artifactory
     from couler_jobs.dsl.locations import azure as azure
@@ -78,7 +81,7 @@ _MODULES = {
     ),
     "dsl.entries": ("config_key", "secret"),
     "dsl.hooks": ("hook",),
-    "dsl.kinds": ("suspend",),
+    "dsl.kinds": ("http", "resource", "stored", "suspend"),
     "dsl.locations": (
         "artifactory",
         "azure",

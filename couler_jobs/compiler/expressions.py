@@ -8,6 +8,7 @@ from typing import Any, assert_never
 
 from couler_jobs.errors import CompileError
 from couler_jobs.spec import model
+from couler_jobs.spec.tags import plain_text
 
 _PLAIN = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 _FALSE = ("null", "false", "0", "0.0", "-0.0", '""', "[]", "{}")
@@ -34,7 +35,7 @@ class Writer:
             case model.Output() | model.Either():
                 return "{{=" + self.value(reference) + "}}"
             case model.Input(plain=True):
-                return "{{=" + _plain_text(self.value(reference)) + "}}"
+                return "{{=" + plain_text(self.value(reference)) + "}}"
             case model.Input(name=name, kind=kind):
                 return "{{inputs." + kind + "s." + name + "}}"
             case model.Item(key=key):
@@ -177,12 +178,6 @@ def quoted(text: str) -> str:
     """Text as a literal of an expression; braces as escapes, so that no tag ends in it."""
     text = text.replace("\\", "\\\\").replace("'", "\\'").replace("\n", "\\n")
     return "'" + text.replace("{", "\\u007b").replace("}", "\\u007d") + "'"
-
-
-def _plain_text(value: str) -> str:
-    """The text that JSON text says. It stays JSON if Argo or Kubernetes would expand it."""
-    is_safe = f"not ({value} matches 'u007b.u007b|u0024[(]')"
-    return f"{value} startsWith '\"' && {is_safe} ? jsonpath({value}, '$') : {value}"
 
 
 def _member(name: str) -> str:

@@ -1,13 +1,16 @@
-"""Steps that run no program of yours: a pause."""
+"""Steps that run no program: a pause, a Kubernetes object, a request, a stored template."""
 
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any, Literal
 
 from couler_jobs.dsl import recorder, words
-from couler_jobs.dsl.leaves import Inputs, record
+from couler_jobs.dsl.calls import file_arguments
+from couler_jobs.dsl.entries import Entry, secret_selector
+from couler_jobs.dsl.hooks import hooks_of
+from couler_jobs.dsl.leaves import Inputs, record, record_call, unexpanded
 from couler_jobs.dsl.options import PodOptions, pod_words
 from couler_jobs.dsl.units import seconds
 from couler_jobs.errors import DeclarationError
@@ -46,6 +49,148 @@ def _answer(name: str, default: Any) -> model.OutputFile:
     return model.OutputFile(name=parameter_name(name), path=None, extra=json.dumps(source))
 
 
+_ACTIONS = ("get", "create", "apply", "delete", "replace", "patch")
+
+
+def resource(
+    action: Literal["get", "create", "apply", "delete", "replace", "patch"],
+    manifest: str | Mapping[str, Any],
+    *,
+    success_condition: str | None = None,
+    failure_condition: str | None = None,
+    outputs: Mapping[str, str] | None = None,
+    owned: bool = False,
+    merge_strategy: Literal["strategic", "merge", "json"] | None = None,
+    flags: Sequence[str] = (),
+    after: Any = None,
+    **options: Unpack[words.LeafWords],
+) -> Any:
+    """Make a Kubernetes object, change it or read it: `job = cj.resource("create", {...})`.
+
+    manifest: the object as a mapping, in which values of steps may stand anywhere, or as YAML.
+    The step ends when success_condition or failure_condition holds of the object's fields, such as
+    "status.succeeded > 0"; without them at once. outputs: by name, a jsonPath such as
+    "{.metadata.name}", or a filter of jq; `job["name"]` is its text. owned: the object is deleted
+    with the workflow. merge_strategy, for a patch; flags: of kubectl. after, and further options
+    (name, timeout, retries ...): as of a step. Raises `DeclarationError` for a wrong one.
+    """
+    if action not in _ACTIONS:
+        raise DeclarationError(f"action={action!r}: it is one of {', '.join(_ACTIONS)}.")
+    inputs = Inputs()
+    fields: Fields = {
+        "action": action,
+        "manifest": _manifest(inputs, manifest),
+        "successCondition": success_condition,
+        "failureCondition": failure_condition,
+        "setOwnerReference": owned or None,
+        "mergeStrategy": merge_strategy,
+        "flags": list(flags) or None,
+    }
+    found = tuple(_field_output(name, one) for name, one in (outputs or {}).items())
+    return _recorded("resource", fields, inputs, found, after, options)
+
+
+def _manifest(inputs: Inputs, manifest: Any) -> str:
+    if isinstance(manifest, Mapping):
+        return inputs.document(dict(manifest))
+    if isinstance(manifest, str) and manifest.strip():
+        return unexpanded("manifest", manifest)
+    raise DeclarationError(f"manifest={manifest!r}: it is an object, as a mapping or YAML.")
+
+
+def _field_output(name: str, where: Any) -> model.OutputFile:
+    if not isinstance(where, str):
+        raise DeclarationError(f'outputs={{{name!r}: {where!r}}}: it is such as "{{.status}}".')
+    word = "jsonPath" if where.startswith("{") else "jqFilter"
+    return model.OutputFile(name=parameter_name(name), path=None, extra=json.dumps({word: where}))
+
+
+def http(
+    url: Any,
+    *,
+    method: str = "GET",
+    headers: Mapping[str, Any] | None = None,
+    body: Any = None,
+    success_condition: str | None = None,
+    insecure: bool = False,
+    after: Any = None,
+    **options: Unpack[words.LeafWords],
+) -> Any:
+    """Send a request from Argo's agent: `found = cj.http("https://example.org/rows")`.
+
+    The answer stands for the reply's body. url: a text, or the value of a step. headers: texts,
+    values of steps, or `cj.secret("name", "key")`. body: a text, or what is sent as JSON, in which
+    values of steps may stand. success_condition: such as "response.statusCode == 201"; without it
+    any status below 400 is a success. insecure: the server's certificate is not checked. timeout:
+    of the request. after, and further options: as of a step.
+    """
+    inputs = Inputs()
+    timeout = options.pop("timeout", None)
+    fields: Fields = {
+        "url": inputs.tagged("url", "url", url),
+        "method": method,
+        "headers": [_header(inputs, name, one) for name, one in (headers or {}).items()] or None,
+        "body": _body(inputs, body),
+        "successCondition": success_condition,
+        "insecureSkipVerify": insecure or None,
+        "timeoutSeconds": None if timeout is None else seconds(timeout, "timeout"),
+    }
+    return _recorded("http", fields, inputs, (), after, options)
+
+
+def _body(inputs: Inputs, body: Any) -> str | None:
+    if body is None:
+        return None
+    return unexpanded("body", body) if isinstance(body, str) else inputs.document(body)
+
+
+def _header(inputs: Inputs, name: str, value: Any) -> Fields:
+    if isinstance(value, Entry):
+        return {"name": name, "valueFrom": {"secretKeyRef": secret_selector(value, name)}}
+    what = f"The header {name}"
+    return {"name": name, "value": inputs.tagged(what, f"header-{parameter_name(name)}", value)}
+
+
+def stored(
+    owner: str,
+    template: str,
+    arguments: Mapping[str, Any] | None = None,
+    /,
+    *,
+    cluster: bool = False,
+    files: Mapping[str, Any] | None = None,
+    outputs: Sequence[str] = (),
+    after: Any = None,
+    **options: Unpack[words.CallWords],
+) -> Any:
+    """Call a template of a WorkflowTemplate: `found = cj.stored("tools", "wc", {"text": text})`.
+
+    cluster: it is a ClusterWorkflowTemplate. arguments: by the template's parameters, texts, which
+    are passed as they are, and other values and those of steps, which are passed as JSON. files: by
+    its artifacts' names. outputs: names of its output parameters; `found["name"]` is the text. The
+    answer itself stands for what a container of it prints. after, on_exit, hooks: as of a step.
+    Raises `DeclarationError` for a wrong one.
+    """
+    scope = recorder.needed("cj.stored")
+    words.check("cj.stored", options, words.CallWords)
+    inputs = Inputs()
+    for key, value in (arguments or {}).items():
+        inputs.argument(str(key), value)
+    _, given, handles = file_arguments(files or {}, files or {})
+    inputs.files += [(one, one) for one in given]
+    inputs.handles += handles
+    return record_call(
+        scope,
+        template_name(options.get("name") or template),
+        model.TemplateRef(name=owner, template=template, cluster=cluster),
+        inputs,
+        [model.OutputFile(name=one, path=None) for one in outputs],
+        after,
+        hooks_of(options),
+        has_result=True,
+    )
+
+
 def _recorded(
     kind: Any,
     fields: Fields,
@@ -62,7 +207,7 @@ def _recorded(
     leaf = model.Plain(
         name=template_name(options.get("name") or kind),
         kind=kind,
-        fields=json.dumps(fields),
+        fields=json.dumps({n: value for n, value in fields.items() if value is not None}),
         outputs=outputs,
         retry=own.retry,
         timeout=own.timeout,

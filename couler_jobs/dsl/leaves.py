@@ -9,12 +9,13 @@ from typing import Any
 from couler_jobs.dsl import calls, recorder, values
 from couler_jobs.dsl.hooks import Hook
 from couler_jobs.dsl.locations import Location
-from couler_jobs.dsl.producers import LeafValue, TextValue
+from couler_jobs.dsl.producers import LeafValue, Path, Producer, TextValue
 from couler_jobs.dsl.units import literal
 from couler_jobs.dsl.values import Handle
 from couler_jobs.errors import DeclarationError
 from couler_jobs.spec import model
 from couler_jobs.spec.names import parameter_name
+from couler_jobs.spec.tags import plain_text
 
 EXPANDED = (
     "{what} holds '{{{{', which Argo would expand: let it come from a step, or leave a file that "
@@ -37,6 +38,18 @@ class LeafTemplate:
         return (self.leaf,)
 
 
+class TagValue(Producer):
+    """What one of Argo's tags stands for, which is JSON."""
+
+    def __init__(self, tag: str) -> None:
+        super().__init__(tag)
+        self._tag = tag
+
+    def parts(self, path: Path) -> tuple[str]:
+        """The tag."""
+        return (self._tag,)
+
+
 class Inputs:
     """What one call gives to its template, collected while the template is written."""
 
@@ -57,9 +70,48 @@ class Inputs:
             return text
         self.texts.append((name, text))
         self.handles += handles
-        is_text = isinstance(value, Handle) and isinstance(values.producer_of(value), TextValue)
-        plain = isinstance(value, Handle) and not is_text
+        plain = isinstance(value, Handle) and not _is_text(value)
         return model.Joined(parts=(model.Input(name=name, plain=plain),))
+
+    def tagged(self, what: str, name: str, value: Any) -> str:
+        """The same as the text of a field that is no container's, with Argo's tag in it."""
+        if isinstance(value, str):
+            return unexpanded(what, value)
+        if not isinstance(value, Handle):
+            raise DeclarationError(f"{what} is {value!r}: it is a text, or the value of a step.")
+        found = self._taken(name, value)
+        if _is_text(value):
+            return "{{inputs.parameters." + found + "}}"
+        return "{{=" + plain_text(f"inputs.parameters['{found}']") + "}}"
+
+    def argument(self, name: str, value: Any) -> None:
+        """An argument of a template known by name only: texts as they are, other values as JSON."""
+        text, handles = values.text(value)
+        self.texts.append((name, unexpanded(name, value) if isinstance(value, str) else text))
+        self.handles += handles
+
+    def document(self, value: Any) -> str:
+        """JSON text in which the values of steps stand by Argo's tags."""
+        text = values.text(self._with_tags(value))[0]
+        return text if isinstance(text, str) else "".join(map(str, text.parts))
+
+    def _with_tags(self, value: Any) -> Any:
+        if isinstance(value, dict):
+            return {key: self._with_tags(one) for key, one in value.items()}
+        if isinstance(value, list | tuple):
+            return [self._with_tags(one) for one in value]
+        if not isinstance(value, Handle):
+            return value
+        name = self._taken(f"value-{len(self.texts) + 1}", value)
+        is_text = _is_text(value)
+        tag = f"=toJson(inputs.parameters['{name}'])" if is_text else f"inputs.parameters.{name}"
+        return Handle(TagValue("{{" + tag + "}}"))
+
+    def _taken(self, name: str, value: Handle) -> str:
+        """The input parameter that has the value."""
+        self.texts.append((name, values.text(value)[0]))
+        self.handles.append(value)
+        return name
 
     def file(self, path: str, value: Any) -> None:
         """A file that the container finds at `path`."""
@@ -132,6 +184,18 @@ def _shared(recording: recorder.Recording, leaf: model.Pod | model.Plain) -> mod
         recording.made[leaf] = found
         recording.templates.append(found)
     return found.leaf
+
+
+def _is_text(value: Handle) -> bool:
+    """Whether the value is a container's text, and not JSON."""
+    return isinstance(values.producer_of(value), TextValue)
+
+
+def unexpanded(what: str, text: str) -> str:
+    """The text, in which there is no tag. Raises `DeclarationError` where Argo would see one."""
+    if "{{" in text:
+        raise DeclarationError(EXPANDED.format(what=what))
+    return text
 
 
 def output_files(outputs: Mapping[str, Any] | None) -> tuple[model.OutputFile, ...]:

@@ -92,3 +92,220 @@ def test_what_makes_no_sense_of_a_pause_is_refused(options: Any, words: str) -> 
 
     with pytest.raises(DeclarationError, match=words):
         flow.compile()
+
+
+# --- Kubernetes objects
+
+
+def _object(manifest: dict[str, Any], name: str = "resource") -> dict[str, Any]:
+    found: dict[str, Any] = template(manifest, name)["resource"]
+    return found
+
+
+@pytest.mark.parametrize("target", TARGETS)
+def test_an_object_is_made_with_the_values_of_steps_in_it(target: str) -> None:
+    @cj.workflow
+    def flow(day: str = "x") -> Any:
+        printed = cj.container("alpine:3", command="date", name="date")
+        data = {"day": day, "rows": [same(1), 5], "printed": printed, "text": "{{a}} $(b)"}
+        made = cj.resource(
+            "create",
+            {"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "a"}, "data": data},
+            success_condition="status.done == true",
+            failure_condition="status.failed > 0",
+            outputs={"uid": "{.metadata.uid}", "whole": "."},
+            owned=True,
+            flags=["--validate=false"],
+            timeout="10m",
+        )
+        return same(made["uid"])
+
+    manifest = compiled(flow, target)
+    found = _object(manifest)
+    text = found.pop("manifest")
+    assert text == (
+        '{"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "a"}, "data": '
+        '{"day": {{inputs.parameters.value-1}}, "rows": [{{inputs.parameters.value-2}}, 5], '
+        "\"printed\": {{=toJson(inputs.parameters['value-3'])}}, "
+        '"text": "\\u007b\\u007ba}} \\u0024(b)"}}'
+    )
+    assert found == {
+        "action": "create",
+        "successCondition": "status.done == true",
+        "failureCondition": "status.failed > 0",
+        "setOwnerReference": True,
+        "flags": ["--validate=false"],
+    }
+    assert template(manifest, "resource")["outputs"]["parameters"] == [
+        {"name": "uid", "valueFrom": {"jsonPath": "{.metadata.uid}"}},
+        {"name": "whole", "valueFrom": {"jqFilter": "."}},
+    ]
+    assert template(manifest, "resource")["activeDeadlineSeconds"] == 600
+    assert task(manifest, "resource")["depends"] == "same && date"
+
+
+@pytest.mark.parametrize("target", TARGETS)
+def test_an_object_as_yaml_stays_as_it_is(target: str) -> None:
+    text = "kind: Job\nmetadata: {name: a}\n"
+
+    @cj.workflow
+    def flow() -> None:
+        cj.resource("patch", text, merge_strategy="merge", name="change")
+
+    assert _object(compiled(flow, target), "change") == {
+        "action": "patch",
+        "manifest": text,
+        "mergeStrategy": "merge",
+    }
+
+
+@pytest.mark.parametrize(
+    ("action", "manifest", "outputs", "words"),
+    [
+        ("make", {"kind": "Job"}, {}, "action='make': it is one of get, create"),
+        ("create", "", {}, "it is an object, as a mapping or YAML"),
+        ("create", "a: {{b}}", {}, "manifest holds '{{'"),
+        ("create", {"kind": "Job"}, {"a": 5}, "it is such as"),
+        ("create", {"kind": {1}}, {}, "cannot travel as JSON"),
+    ],
+)
+def test_what_makes_no_sense_of_an_object_is_refused(
+    action: Any, manifest: Any, outputs: Any, words: str
+) -> None:
+    @cj.workflow
+    def flow() -> None:
+        cj.resource(action, manifest, outputs=outputs)
+
+    with pytest.raises(DeclarationError, match=words):
+        flow.compile()
+
+
+# --- requests
+
+
+@pytest.mark.parametrize("target", TARGETS)
+def test_a_request_is_sent_with_the_values_of_steps(target: str) -> None:
+    @cj.workflow
+    def flow(day: str = "x") -> Any:
+        found = cj.http(
+            same("https://example.org"),
+            method="POST",
+            headers={"Authorization": cj.secret("api", "token"), "X-Day": day, "Accept": "*/*"},
+            body={"day": day},
+            success_condition="response.statusCode == 201",
+            insecure=True,
+            timeout="1m",
+        )
+        return same(found)
+
+    manifest = compiled(flow, target)
+    found = template(manifest, "http")["http"]
+    url, headers = found.pop("url"), found.pop("headers")
+    assert found == {
+        "method": "POST",
+        "body": '{"day": {{inputs.parameters.value-3}}}',
+        "successCondition": "response.statusCode == 201",
+        "insecureSkipVerify": True,
+        "timeoutSeconds": 60,
+    }
+    assert url.startswith("{{=inputs.parameters['url'] startsWith")
+    assert headers[0]["valueFrom"] == {"secretKeyRef": {"name": "api", "key": "token"}}
+    assert headers[1]["value"].startswith("{{=inputs.parameters['header-X-Day'] startsWith")
+    assert headers[2] == {"name": "Accept", "value": "*/*"}
+    (given,) = task(manifest, "same-2")["arguments"]["parameters"]
+    assert given["value"] == "{{tasks.http.outputs.result}}"
+
+
+def test_a_reply_is_the_address_of_another_request() -> None:
+    @cj.workflow
+    def flow() -> None:
+        cj.http(cj.http("https://example.org/next"), name="next")
+
+    assert template(compiled(flow), "next")["http"]["url"] == "{{inputs.parameters.url}}"
+
+
+def test_a_plain_request_says_no_more_than_its_address() -> None:
+    @cj.workflow
+    def flow() -> None:
+        cj.http("https://example.org/$(a)")
+
+    assert template(compiled(flow), "http")["http"] == {
+        "url": "https://example.org/$(a)",
+        "method": "GET",
+    }
+
+
+@pytest.mark.parametrize(
+    ("url", "options", "words"),
+    [
+        ("https://{{a}}", {}, "url holds '{{'"),
+        (5, {}, "url is 5: it is a text"),
+        ("https://a", {"body": "{{a}}"}, "body holds '{{'"),
+        ("https://a", {"headers": {"A": cj.config_key("c", "k")}}, "A takes cj.secret"),
+    ],
+)
+def test_what_makes_no_sense_of_a_request_is_refused(url: Any, options: Any, words: str) -> None:
+    @cj.workflow
+    def flow() -> None:
+        cj.http(url, **options)
+
+    with pytest.raises(DeclarationError, match=words):
+        flow.compile()
+
+
+# --- stored templates
+
+
+@pytest.mark.parametrize("target", TARGETS)
+def test_a_stored_template_is_called_by_reference(target: str) -> None:
+    @cj.workflow
+    def flow() -> Any:
+        found = cj.stored(
+            "tools",
+            "word_count",
+            {"text": "a b", "rows": same(1), "most": 5},
+            cluster=True,
+            files={"table": cj.raw("a,b")},
+            outputs=["count"],
+            name="count",
+        )
+        return same(found["count"])
+
+    found = task(compiled(flow, target), "count")
+    assert found == {
+        "name": "count",
+        "templateRef": {"name": "tools", "template": "word_count", "clusterScope": True},
+        "depends": "same",
+        "arguments": {
+            "parameters": [
+                {"name": "text", "value": "a b"},
+                {"name": "rows", "value": "{{tasks.same.outputs.parameters.value}}"},
+                {"name": "most", "value": "5"},
+            ],
+            "artifacts": [{"name": "table", "raw": {"data": "a,b"}}],
+        },
+    }
+
+
+def test_a_stored_template_runs_as_a_step(tmp_path: Path) -> None:
+    @cj.workflow(kind="WorkflowTemplate", name="tools")
+    def doubled(text: str = "") -> Any:
+        return same(text)
+
+    @cj.workflow
+    def flow() -> Any:
+        return same(
+            cj.stored("tools", "tools", {"text": same("a $(b)")}, outputs=["value"])["value"]
+        )
+
+    LocalBackend(tmp_path).apply_template(local(doubled.compile()))
+    assert run_locally(flow, tmp_path) == "a $(b)"
+
+
+def test_an_argument_that_argo_would_expand_is_refused() -> None:
+    @cj.workflow
+    def flow() -> None:
+        cj.stored("tools", "wc", {"text": "{{a}}"})
+
+    with pytest.raises(DeclarationError, match=r"text holds '{{'"):
+        flow.compile()
