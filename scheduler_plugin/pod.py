@@ -155,8 +155,8 @@ def like_template(template: Mapping[str, Any]) -> PodLook:
         container["image"] = template["image"]
     if not container.get("image"):
         raise ConfigError(
-            "No image is named for a job's pods: set ArgoScheduler.image to one in which this "
-            "package is installed."
+            "No image is named for a job's pods: set ArgoScheduler.image, or image in the pod "
+            "template, to one in which this package is installed."
         )
     return PodLook(
         container=container,

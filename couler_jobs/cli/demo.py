@@ -5,6 +5,8 @@ from __future__ import annotations
 import argparse
 import contextlib
 import json
+import os
+import signal
 import sys
 import tempfile
 from collections.abc import Iterator
@@ -33,23 +35,26 @@ def add(commands: Commands) -> None:
         type=Path,
         metavar="FILE",
         help="on a cluster: what a job's pods look like, a JSON object as in "
-        "ArgoScheduler.pod_template; --folder has to be a folder that they share",
+        "ArgoScheduler.pod_template: image, container (with volumeMounts), template (with "
+        "volumes), spec, labels; --folder has to be a folder that they share",
     )
     add_json(demo)
 
 
 def run(arguments: argparse.Namespace) -> int:
-    """Run the demo; 1 when anything was not as it should be."""
+    """Run the demo; 1 when anything was not as it should be.
+
+    Raises ConfigError, before JupyterLab starts, where nothing says what a job's pods look like.
+    """
     from couler_jobs.demo.jupyter import DemoError, JupyterLab
     from couler_jobs.demo.show import end, show
 
     def say(text: str) -> None:
         print(text, file=sys.stderr if arguments.json else sys.stdout, flush=True)
 
-    with _folder(arguments) as folder:
-        lab = JupyterLab(
-            project=folder / "project", home=folder / "state", config=config(arguments)
-        )
+    settings = config(arguments)
+    with _ended_by_signals(), _folder(arguments) as folder:
+        lab = JupyterLab(project=folder / "project", home=folder / "state", config=settings)
         lab.project.mkdir(parents=True, exist_ok=True)
         try:
             result = show(lab, say)
@@ -68,11 +73,16 @@ def run(arguments: argparse.Namespace) -> int:
 
 
 def config(arguments: argparse.Namespace) -> dict[str, Any]:
-    """The server's configuration. Raises ConfigError for a template that cannot be read."""
+    """The server's configuration.
+
+    Raises ConfigError for a template that cannot be read, or that is needed and not given.
+    """
     from couler_jobs.errors import ConfigError
+    from scheduler_plugin.pod import like_template
 
     path: Path | None = arguments.pod_template
     if path is None:
+        _refuse_pods_unknown()
         return {}
     try:
         template = json.loads(path.read_text(encoding="utf-8"))
@@ -80,7 +90,42 @@ def config(arguments: argparse.Namespace) -> dict[str, Any]:
         raise ConfigError(f"The pod template {path} cannot be read: {error}.") from error
     if not isinstance(template, dict):
         raise ConfigError(f"The pod template {path} is to be a JSON object.")
+    like_template(template)
     return {"ArgoScheduler": {"pod": "template", "pod_template": template}}
+
+
+def _refuse_pods_unknown() -> None:
+    """On a cluster, and outside of a pod that could be the pattern, a template has to be given."""
+    from couler_jobs.backends.choose import chosen_name
+    from couler_jobs.config import Settings
+    from couler_jobs.errors import ConfigError
+    from scheduler_plugin.pod import form
+
+    backend = chosen_name(Settings.load())
+    if backend != "local" and form("", os.environ) == "template":
+        raise ConfigError(
+            f"Jobs go to a cluster here (backend {backend}), and nothing says what their pods look "
+            "like: give --pod-template FILE, a JSON object with an image, a container with "
+            "volumeMounts and a template with volumes, for a folder that pods share with this "
+            "machine, and --folder, a path in it; or set COULER_JOBS_BACKEND=local to run the demo "
+            "on this machine."
+        )
+
+
+@contextlib.contextmanager
+def _ended_by_signals() -> Iterator[None]:
+    """SIGTERM and a closed terminal end the demo as Ctrl-C does: its JupyterLab goes with it."""
+    signals = (signal.SIGTERM, signal.SIGHUP)
+    before = [(number, signal.signal(number, _leave)) for number in signals]
+    try:
+        yield
+    finally:
+        for number, handler in before:
+            signal.signal(number, handler)
+
+
+def _leave(number: int, _frame: object) -> None:
+    sys.exit(128 + number)
 
 
 @contextlib.contextmanager

@@ -99,14 +99,14 @@ class JupyterLab:
             self.process = None
 
     def stop(self) -> None:
-        """End it gently."""
+        """End it gently; at once when this does not help, or is interrupted."""
         if self.process is not None:
-            self.process.terminate()
             try:
-                self.process.wait(timeout=20)
-            except subprocess.TimeoutExpired:
+                with contextlib.suppress(subprocess.TimeoutExpired):
+                    self.process.terminate()
+                    self.process.wait(timeout=20)
+            finally:
                 self.kill()
-            self.process = None
 
     def get(self, path: str) -> Any:
         """The JSON that GET answers."""

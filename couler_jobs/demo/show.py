@@ -86,10 +86,12 @@ def end(lab: JupyterLab) -> None:
     from couler_jobs.backends.local import daemon
     from couler_jobs.backends.local.home import open_home
 
-    with contextlib.suppress(DemoError, OSError):  # requests' errors are OSErrors
-        _pause_schedules(lab)
-    lab.stop()
-    daemon.stop(open_home(lab.runs))
+    try:
+        with contextlib.suppress(DemoError, OSError):  # requests' errors are OSErrors
+            _pause_schedules(lab)
+    finally:  # whoever asks twice to end it does not want JupyterLab left either
+        lab.stop()
+        daemon.stop(open_home(lab.runs))
 
 
 def _pause_schedules(lab: JupyterLab) -> None:

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import signal
 import socket
 import subprocess
 import sys
@@ -9,10 +10,12 @@ from pathlib import Path
 from typing import Any
 
 import nbformat
+import psutil
 import pytest
 import responses
 
 from couler_jobs.cli import demo as cli
+from couler_jobs.cli import main
 from couler_jobs.demo.jupyter import DemoError, JupyterLab, free_port, wait_until
 from couler_jobs.demo.project import write_project
 from couler_jobs.demo.show import DemoResult, check, has_begun
@@ -29,6 +32,31 @@ def test_the_demo_shows_a_job_and_a_schedule_that_outlive_jupyterlab(tmp_path: P
     assert len({told["definition_id"], told["ticked_job_id"], told["job_id"]}) == 3
     assert told["seconds"] < 240
     assert {Path(name).suffix for name in told["files"]} >= {".ipynb", ".html", ".log"}
+
+
+@pytest.mark.parametrize(
+    ("number", "heard"), [(signal.SIGTERM, "Created job"), (signal.SIGHUP, "Starting JupyterLab")]
+)
+def test_a_demo_that_is_ended_takes_its_jupyterlab_with_it(
+    number: signal.Signals, heard: str, tmp_path: Path
+) -> None:
+    command = [sys.executable, "-m", "couler_jobs", "demo", "--folder", str(tmp_path)]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as demo:
+        assert demo.stdout is not None
+        next(line for line in demo.stdout if heard in line)
+        wait_until(lambda: bool(servers_in(tmp_path)), 120, "JupyterLab was not started.")
+        demo.send_signal(number)
+        assert demo.wait(timeout=120) == 128 + number
+    assert not servers_in(tmp_path)
+
+
+def servers_in(folder: Path) -> list[psutil.Process]:
+    """The JupyterLab processes that serve something in `folder`."""
+    return [
+        process
+        for process in psutil.process_iter(["cmdline"])
+        if f"--ServerApp.root_dir={folder / 'project'}" in (process.info["cmdline"] or ())
+    ]
 
 
 def test_the_sample_notebook_is_valid(tmp_path: Path) -> None:
@@ -119,7 +147,24 @@ def test_a_pod_template_becomes_the_servers_configuration(tmp_path: Path) -> Non
     assert cli.config(argparse.Namespace(pod_template=None)) == {}
 
 
-@pytest.mark.parametrize("text", [None, "{", '"a"'])
+def test_on_a_cluster_a_pod_template_has_to_be_given_before_anything_starts(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("ARGO_SERVER", "argo.example:2746")
+    monkeypatch.delenv("KUBERNETES_SERVICE_HOST", raising=False)
+    folder = tmp_path / "demo"
+    assert main(["demo", "--folder", str(folder)]) == 2
+    assert "give --pod-template FILE" in capsys.readouterr().err
+    assert not folder.exists()
+
+
+def test_in_a_pod_of_the_cluster_that_pod_is_the_pattern(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("ARGO_SERVER", "argo.example:2746")
+    monkeypatch.setenv("KUBERNETES_SERVICE_HOST", "10.0.0.1")
+    assert cli.config(argparse.Namespace(pod_template=None)) == {}
+
+
+@pytest.mark.parametrize("text", [None, "{", '"a"', "{}", '{"volumes": []}'])
 def test_a_pod_template_that_is_none_is_refused_before_anything_starts(
     text: str | None, tmp_path: Path
 ) -> None:
