@@ -22,9 +22,11 @@ from jupyter_server.utils import url_path_join
 from tornado.iostream import StreamClosedError
 from tornado.web import HTTPError, authenticated
 
+from couler_jobs.errors import CoulerJobsError
 from scheduler_plugin import logs
 from scheduler_plugin.backend import inward
 from scheduler_plugin.errors import NoSuchJob
+from scheduler_plugin.malformed import renewed
 from scheduler_plugin.records import Job
 from scheduler_plugin.reruns import rerun
 from scheduler_plugin.scheduler import ArgoScheduler
@@ -130,6 +132,27 @@ class RerunHandler(JobHandler):
 def _jupyter_server_extension_points() -> list[dict[str, str]]:
     """What jupyter_server asks a module that its configuration names."""
     return [{"module": __name__}]
+
+
+def _link_jupyter_server_extension(server: Any) -> None:
+    """Make room for a new database where the present one is malformed.
+
+    jupyter_server links all extensions, by name, before it loads any, and jupyter_scheduler cannot
+    be loaded with such a file.
+    """
+    point = server.extension_manager.extension_points.get("jupyter_scheduler")
+    if point is None or not point.linked or not _is_ours(point.app.scheduler_class):
+        return
+    try:
+        sentence = renewed(point.app.db_url)
+    except CoulerJobsError as error:
+        sentence = str(error)
+    if sentence is not None:
+        server.log.error(sentence)
+
+
+def _is_ours(scheduler: Any) -> bool:
+    return isinstance(scheduler, type) and issubclass(scheduler, ArgoScheduler)
 
 
 def _load_jupyter_server_extension(server: Any) -> None:

@@ -373,3 +373,27 @@ def test_an_operators_own_configuration_wins(tmp_path: Path, config_path: None) 
         assert not lab.get("/scheduler/config")["supported_features"][OURS]
     finally:
         lab.stop()
+
+
+# --- with a database that is malformed
+
+
+def test_a_malformed_database_is_kept_and_the_scheduler_starts_without_it(
+    tmp_path: Path, config_path: None
+) -> None:
+    database = tmp_path / "state" / "data" / "scheduler.sqlite"
+    database.parent.mkdir(parents=True)
+    database.write_bytes(b"\xa5" * 8192)
+    lab = started(tmp_path)
+    try:
+        (notice,) = lab.get("/scheduler/jobs")["jobs"]
+        found = lab.job(notice["job_id"])
+        done = lab.ended(lab.create(lab.add("after.ipynb", "1")))
+    finally:
+        lab.stop()
+
+    (backup,) = database.parent.glob("scheduler.sqlite.malformed-*")
+    assert backup.read_bytes() == b"\xa5" * 8192
+    assert done["status"] == "COMPLETED"
+    assert str(backup) in found["status_message"]
+    assert found["status_message"] in lab.log.read_text(encoding="utf-8")
