@@ -21,7 +21,7 @@ from sqlalchemy.dialects.sqlite import insert
 
 from couler_jobs.backends.local.files import FileProblem, copy, stored
 from couler_jobs.backends.local.home import Home
-from couler_jobs.backends.local.process import step_folder
+from couler_jobs.backends.local.step_folder import step_folder
 from couler_jobs.backends.local.store import Store
 from couler_jobs.backends.local.values import Cached, Lookup, Remember
 

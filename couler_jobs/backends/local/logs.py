@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from couler_jobs.backends.local.home import RunFolder
-from couler_jobs.backends.local.process import step_folder
+from couler_jobs.backends.local.step_folder import step_folder
 from couler_jobs.errors import NotFound
 from couler_jobs.spec.status import LogLine, NodeInfo, RunInfo
 

@@ -4,10 +4,8 @@ from __future__ import annotations
 
 import contextlib
 import errno
-import hashlib
 import json
 import os
-import re
 import shutil
 import signal
 import subprocess
@@ -17,13 +15,15 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from couler_jobs.backends.local import files, memory, pod, private, volumes
+from couler_jobs.backends.local import files, memory, pod
 from couler_jobs.backends.local.files import FileProblem
-from couler_jobs.backends.local.home import RunFolder, full_disk
+from couler_jobs.backends.local.home import full_disk
 from couler_jobs.backends.local.kernel import NO_ROOM
 from couler_jobs.backends.local.pod import Fetch, Plan
 from couler_jobs.backends.local.private import Views
 from couler_jobs.backends.local.references import References, resolved
+from couler_jobs.backends.local.step_folder import StepFolder
+from couler_jobs.backends.local.step_views import prepare
 from couler_jobs.backends.local.values import Container, Ended, Launch
 from couler_jobs.errors import ConfigError
 
@@ -59,36 +59,6 @@ class NeverRan(Exception):  # noqa: N818  becomes an `Ended`
     def __init__(self, message: str, exit_code: int | None = None) -> None:
         self.exit_code = exit_code
         super().__init__(message)
-
-
-@dataclass(frozen=True, slots=True)
-class StepFolder:
-    """Where one step's things lie."""
-
-    run: RunFolder
-    name: str
-
-    @property
-    def root(self) -> Path:
-        """Exists from the moment that the step is about to be started."""
-        return self.run.steps / self.name
-
-    @property
-    def log(self) -> Path:
-        """Everything that it printed."""
-        return self.root / "log"
-
-    @property
-    def work(self) -> Path:
-        """The working folder of a step that names none."""
-        return self.root / "work"
-
-
-def step_folder(run: RunFolder, node: str) -> StepFolder:
-    """The folder of a node: readable, and another one for every node name."""
-    digest = hashlib.blake2b(node.encode(), digest_size=8).hexdigest()
-    readable = re.sub(r"[^A-Za-z0-9]+", "-", node).strip("-")[-40:]
-    return StepFolder(run, f"{readable}-{digest}")
 
 
 def clean_environment(environ: Mapping[str, str]) -> dict[str, str]:
@@ -236,7 +206,7 @@ def start(launch: Launch, folder: StepFolder, mark: str, environ: Mapping[str, s
     `environ` is what it inherits (`clean_environment`); the manifest's variables come on top.
     """
     try:
-        cwd, views = _prepare(launch, folder)
+        cwd, views = prepare(launch, folder)
         inherited = {**environ, MARK: mark}
         environment, command = _program(launch, folder, inherited, cwd, views)
         log = os.open(folder.log, _LOG_FLAGS, 0o600)
@@ -251,69 +221,6 @@ def start(launch: Launch, folder: StepFolder, mark: str, environ: Mapping[str, s
         os.close(log)
         views.leave()
         raise
-
-
-def _prepare(launch: Launch, folder: StepFolder) -> tuple[Path, Views]:
-    if folder.root.exists():  # an attempt for which there was no room
-        shutil.rmtree(folder.root)
-    folder.root.mkdir(parents=True)
-    folder.work.mkdir()
-    cwd = folder.work / (launch.working_dir or "")
-    views = _views(launch, folder, cwd)
-    if not views.locate(cwd).is_dir():
-        _make_working_folder(views.writable(cwd))
-    files.lay(launch.inputs, folder.run.artifacts, views.writable)
-    views.furnish()
-    return cwd, views
-
-
-def _make_working_folder(cwd: Path) -> None:
-    try:
-        cwd.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise FileProblem(
-            f"The working folder {cwd} could not be made: {error.strerror or error}."
-        ) from error
-
-
-def declared_paths(launch: Launch) -> list[Path]:
-    """Every path that a step has declared as an input's or an output's."""
-    outputs = (*launch.output_parameters, *launch.output_artifacts)
-    return [*(Path(file.path) for file in launch.inputs), *(Path(file.path) for file in outputs)]
-
-
-def _views(launch: Launch, folder: StepFolder, cwd: Path) -> Views:
-    paths = declared_paths(launch)
-    outside = [path for path in paths if path.is_absolute()]
-    mounts = _mounts(launch, folder)
-    views = Views()
-    if (outside or mounts) and private.possible():
-        read_only = {Path(os.path.normpath(m.path)) for m in launch.mounts if m.read_only}
-        base = folder.root / "private"
-        views = private.plan(outside, base, [folder.root], mounts, read_only)
-    inside = {path: views.locate(cwd / path) for path in paths if not path.is_absolute()}
-    views.places.update(inside)
-    return views
-
-
-def _mounts(launch: Launch, folder: StepFolder) -> dict[Path, Path]:
-    """Where the step sees which folder; `FileProblem` if this machine cannot show it there."""
-    found = {}
-    for mount in launch.mounts:
-        path = Path(os.path.normpath(mount.path))
-        if not path.is_absolute() or len(path.parts) < 2:
-            raise FileProblem(f"No volume can be mounted at {mount.path!r}.")
-        volume = volumes.source(mount, folder.run, folder.root)
-        if volume is None:
-            continue
-        if mount.read_only or os.path.realpath(volume) != os.path.realpath(path):
-            found[path] = volume
-    if found and not private.possible():
-        raise FileProblem(
-            f"This machine does not let a step have mounts of its own, and it mounts a volume at "
-            f"{next(iter(found))}: leave that out, or run on Argo."
-        )
-    return found
 
 
 def _program(

@@ -20,10 +20,10 @@ from couler_jobs.backends.local.process import (
     NotNow,
     Step,
     clean_environment,
-    declared_paths,
     start,
-    step_folder,
 )
+from couler_jobs.backends.local.step_folder import step_folder
+from couler_jobs.backends.local.step_views import declared_paths
 from couler_jobs.backends.local.values import Ended, Launch
 from couler_jobs.errors import ConfigError
 

@@ -259,7 +259,7 @@ def _where_it_stood(
     A step that had been started and had not ended is lost with its supervisor: that is one attempt,
     in error. One that had not been started is left out, so the engine starts it now.
     """
-    from couler_jobs.backends.local.process import step_folder
+    from couler_jobs.backends.local.step_folder import step_folder
     from couler_jobs.backends.local.values import Ended, Request
 
     events: list[Event] = []

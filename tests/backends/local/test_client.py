@@ -7,6 +7,7 @@ import os
 import time
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -67,6 +68,27 @@ def test_only_a_workflow_can_be_submitted(local: LocalBackend, kind: str | None)
         local.submit({**workflow(sh("a", "true"), name="other"), "kind": kind})
     with pytest.raises(NotFound):
         local.get("other")
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        {"containerSet": {"containers": [{"name": "main", "image": "x"}]}},
+        {"http": {"url": "https://example.org"}},
+        {"data": {"source": {"artifactPaths": {"name": "d", "s3": {"bucket": "b"}}}}},
+        {"plugin": {"hello": {}}},
+        {"resource": {"action": "get", "manifest": "kind: ConfigMap"}},
+        {"daemon": True, "container": {"image": "x", "command": ["true"]}},
+    ],
+    ids=lambda body: next(iter(body)),
+)
+def test_a_template_that_needs_a_cluster_is_refused_by_its_path_and_nothing_is_stored(
+    local: LocalBackend, body: dict[str, Any]
+) -> None:
+    path = rf"spec\.templates\[1\]\.{next(iter(body))}\. Leave that out, or run it on Argo"
+    with pytest.raises(Rejected, match=path):
+        local.submit(workflow({"name": "a", "depends": "", "template": body}))
+    assert list(local.list()) == []
 
 
 def test_an_illegal_name_is_refused_before_anything_exists(local: LocalBackend) -> None:

@@ -25,8 +25,8 @@ from couler_jobs.backends.local.process import (
     Step,
     clean_environment,
     start,
-    step_folder,
 )
+from couler_jobs.backends.local.step_folder import step_folder
 from couler_jobs.backends.local.values import Ended, InputFile, Launch, OutputFile
 
 Run = Callable[..., Ended]
@@ -453,9 +453,10 @@ import os, subprocess, sys
 from pathlib import Path
 from couler_jobs.backends.local import kernel, process, values
 from couler_jobs.backends.local.home import RunFolder
+from couler_jobs.backends.local.step_folder import step_folder
 kernel.private_mounts()
 subprocess.run(["mount", "-t", "tmpfs", "-o", "size=1m", "none", sys.argv[1]], check=True)
-folder = process.step_folder(RunFolder(Path(sys.argv[1])), "n")
+folder = step_folder(RunFolder(Path(sys.argv[1])), "n")
 launch = values.Launch(node="n", template="t", command=("sh", "-c", sys.argv[2]),
                        wants_result=sys.argv[3] == "True")
 step = process.start(launch, folder, "u/n", process.clean_environment(os.environ))

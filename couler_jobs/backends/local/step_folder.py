@@ -1,0 +1,40 @@
+"""Where one step's things lie on this machine."""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from dataclasses import dataclass
+from pathlib import Path
+
+from couler_jobs.backends.local.home import RunFolder
+
+
+@dataclass(frozen=True, slots=True)
+class StepFolder:
+    """Where one step's things lie."""
+
+    run: RunFolder
+    name: str
+
+    @property
+    def root(self) -> Path:
+        """Exists from the moment that the step is about to be started."""
+        return self.run.steps / self.name
+
+    @property
+    def log(self) -> Path:
+        """Everything that it printed."""
+        return self.root / "log"
+
+    @property
+    def work(self) -> Path:
+        """The working folder of a step that names none."""
+        return self.root / "work"
+
+
+def step_folder(run: RunFolder, node: str) -> StepFolder:
+    """The folder of a node: readable, and another one for every node name."""
+    digest = hashlib.blake2b(node.encode(), digest_size=8).hexdigest()
+    readable = re.sub(r"[^A-Za-z0-9]+", "-", node).strip("-")[-40:]
+    return StepFolder(run, f"{readable}-{digest}")
