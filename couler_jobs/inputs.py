@@ -72,7 +72,7 @@ def _from_program(path: Path, name: str, target: str, values: Mapping[str, Any])
     def inside() -> Manifest:
         with suppress(DeclarationError):
             take_recorded()  # in this copy of the context alone
-        with program(path) as module:
+        with program(path) as module, _blamed(path):
             return _compiled(_declared_in(module, name, path), target, values)
 
     return contextvars.copy_context().run(inside)
@@ -116,14 +116,38 @@ def _importable(module: ModuleType, folder: str) -> Iterator[None]:
 
 
 def _execute(path: Path, loader: Loader, module: ModuleType) -> None:
+    from couler_jobs.dsl.place import placed
+
     try:
-        loader.exec_module(module)
+        with placed():
+            loader.exec_module(module)
     except CoulerJobsError:
         raise
     except (Exception, SystemExit) as error:
         if module.__name__ == "__main__" and isinstance(error, SystemExit) and not error.code:
             return  # a program may end itself
         raise DeclarationError(_blame(path, error)) from error
+
+
+@contextmanager
+def _blamed(path: Path) -> Iterator[None]:
+    """An error that the program's own functions raise is told with its line; ours stay ours."""
+    try:
+        yield
+    except CoulerJobsError:
+        raise
+    except Exception as error:
+        if _is_ours(error):
+            raise
+        raise DeclarationError(_blame(path, error)) from error
+
+
+def _is_ours(error: Exception) -> bool:
+    """Whether it was raised by this package, and not by what the package has called."""
+    import traceback
+
+    *_, (frame, _line) = traceback.walk_tb(error.__traceback__)
+    return str(frame.f_globals.get("__name__")).partition(".")[0] == __name__.partition(".")[0]
 
 
 def _blame(path: Path, error: BaseException) -> str:

@@ -104,7 +104,7 @@ def _map(scope: recorder.Scope, function: Any, lists: Sequence[Any], more: dict[
         raise DeclarationError(
             "cj.map takes lists, or the value of one step: put several together in a step."
         )
-    columns = [list(items) for items in lists]
+    columns = [_column(items) for items in lists]
     if len({len(items) for items in columns}) > 1:
         sizes = ", ".join(str(len(items)) for items in columns)
         raise DeclarationError(f"cj.map takes lists of one length; these have {sizes} items.")
@@ -112,6 +112,16 @@ def _map(scope: recorder.Scope, function: Any, lists: Sequence[Any], more: dict[
     if any(isinstance(item, Handle) for row in rows for item in row):
         return [function(*row, **more) for row in rows]
     return _map_rows(scope, function, rows, more) if rows else []
+
+
+def _column(items: Any) -> list[Any]:
+    try:
+        return list(items)
+    except TypeError:
+        raise DeclarationError(
+            f"cj.map takes lists, or the value of a step, and {items!r} is neither: pass what is "
+            "the same in every round by its name."
+        ) from None
 
 
 def _map_rows(

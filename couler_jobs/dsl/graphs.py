@@ -51,7 +51,8 @@ def record(
 ) -> tuple[model.Workflow, recorder.Recording]:
     """The whole workflow, and the recording that tells what its templates were made from."""
     options = workflow.options
-    parameters, artifacts = _parameters(workflow, given)
+    with placed(workflow.function):
+        parameters, artifacts = _parameters(workflow, given)
     recording = recorder.Recording(_take)
     recording.parameters = tuple(workflow.signature.parameters)
     recording.mounts = tuple(options.mounted.mounts)

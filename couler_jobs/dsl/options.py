@@ -15,6 +15,9 @@ from couler_jobs.dsl.volumes import mounted
 from couler_jobs.errors import DeclarationError
 from couler_jobs.spec import model
 
+PULL_POLICIES = ("IfNotPresent", "Always", "Never")
+"""When Kubernetes pulls an image."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PodOptions:
@@ -50,12 +53,18 @@ def pod_words(words: Mapping[str, Any]) -> dict[str, Any]:
         "resources": _gpus(words.get("gpu")),
         "env": env_texts(words.get("env")),
         "working_dir": words.get("working_dir"),
-        "pull_policy": words.get("pull_policy"),
+        "pull_policy": _pull_policy(words.get("pull_policy")),
         "container_extra": extra_json(overlaid(container, words.get("container_extra") or {})),
         "extra": extra_json(overlaid(template, words.get("template_extra") or {})),
         "claims": tuple(map(json.dumps, volumes.claims)),
         "hooks": hooks_of(words),
     }
+
+
+def _pull_policy(given: Any) -> str | None:
+    if given is not None and given not in PULL_POLICIES:
+        raise DeclarationError(f"pull_policy={given!r}: it is one of {', '.join(PULL_POLICIES)}.")
+    return given  # type: ignore[no-any-return]
 
 
 def _env_from(given: Any) -> list[dict[str, Any]]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
-from types import FrameType, TracebackType
+from types import FrameType, FunctionType, TracebackType
 
 from couler_jobs.errors import DeclarationError
 
@@ -13,14 +13,25 @@ _PACKAGE = __name__.partition(".")[0]
 
 
 @contextmanager
-def placed() -> Iterator[None]:
-    """A `DeclarationError` from inside names the user's line that led to it."""
+def placed(function: FunctionType | None = None) -> Iterator[None]:
+    """A `DeclarationError` from inside names the user's line that led to it.
+
+    That is the line of `function` where the error is about how it was written.
+    """
     try:
         yield
     except DeclarationError as error:
         if not error.place:
-            error.place = _of_traceback(error.__traceback__) or _of_frame(sys._getframe())
+            error.place = (
+                _of_function(function)
+                if function
+                else _of_traceback(error.__traceback__) or _of_frame(sys._getframe())
+            )
         raise
+
+
+def _of_function(function: FunctionType) -> str:
+    return f"{function.__code__.co_filename}, line {function.__code__.co_firstlineno}"
 
 
 def _of_traceback(found: TracebackType | None) -> str:

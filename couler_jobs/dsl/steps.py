@@ -91,6 +91,12 @@ def bind(
     kwargs: Mapping[str, Any],
 ) -> dict[str, Any]:
     """The arguments by parameter; `DeclarationError` in Python's words for wrong ones."""
+    unknown = [repr(name) for name in kwargs if name not in signature.parameters]
+    if unknown:
+        known = ", ".join(signature.parameters) or "none"
+        raise DeclarationError(
+            f"{function.__name__}() has no parameter {', '.join(unknown)} (it has {known})."
+        )
     try:
         return dict(signature.bind(*args, **kwargs).arguments)
     except TypeError as error:

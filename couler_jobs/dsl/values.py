@@ -14,7 +14,7 @@ from couler_jobs.errors import DeclarationError
 from couler_jobs.spec import model, wire
 
 _NOW = (
-    "{what} needs the value of {handle} while the workflow is being recorded, and that exists only "
+    "{what} needs {handle} while the workflow is being recorded, and that exists only "
     "when it runs: {instead}."
 )
 

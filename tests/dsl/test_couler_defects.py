@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
 
 import couler_jobs as cj
 import couler_jobs.argo as couler
-from couler_jobs.dsl.recorder import record_into, recorded
+from couler_jobs.backends.local.client import LocalBackend
+from couler_jobs.dsl.recorder import current, record_into, recorded, take_recorded
 from couler_jobs.errors import DeclarationError
+from couler_jobs.spec.secret import Secret as Values
 
 
 @pytest.fixture(autouse=True)
@@ -229,3 +232,122 @@ def test_an_error_in_a_workflow_leaves_nothing_of_it() -> None:
     with pytest.raises(ValueError, match="as asked"):
         flow.compile()
     assert [step["name"] for (step,) in template(cj.compile(), "main")["steps"]] == ["outside"]
+
+
+def test_an_error_in_a_workflow_that_another_one_calls_leaves_nothing_of_either() -> None:
+    steps: list[Any] = []
+
+    @cj.workflow
+    def inner() -> None:
+        job("inside")
+        if not steps:
+            raise ValueError("as asked")
+
+    @cj.workflow
+    def outer() -> None:
+        job("before")
+        inner()
+        job("after")
+
+    job("outside")
+    with pytest.raises(ValueError, match="as asked"):
+        outer.compile()
+    assert current() is None
+    steps.append("now it works")
+    graphs = [t["dag"]["tasks"] for t in outer.compile()["spec"]["templates"] if "dag" in t]
+    assert sorted(len(tasks) for tasks in graphs) == [1, 3]
+    assert [step["name"] for (step,) in template(cj.compile(), "main")["steps"]] == ["outside"]
+
+
+def test_an_error_that_the_outer_workflow_catches_leaves_its_own_calls() -> None:
+    @cj.workflow
+    def inner() -> None:
+        job("inside")
+        raise ValueError("as asked")
+
+    @cj.workflow
+    def outer() -> None:
+        with pytest.raises(ValueError, match="as asked"):
+            inner()
+        job("after")
+
+    manifest = outer.compile()
+    assert [task["name"] for task in template(manifest, "outer")["dag"]["tasks"]] == ["after"]
+    assert cj.lint(manifest) == []
+
+
+# --- secrets, once more
+
+
+def declared_secret(data: dict[str, str], **more: Any) -> Values:
+    job("a", secret=couler.create_secret(data, **more))
+    (found,) = take_recorded().secrets
+    return found
+
+
+def test_a_named_secret_is_sent_again_with_its_new_values() -> None:
+    first, second = (declared_secret({"KEY": value}, name="keys") for value in ("old", "new"))
+    assert (first.name, second.name) == ("keys", "keys")
+    assert dict(second.data) == {"KEY": "new"}
+    assert second.may_change
+
+
+def test_a_secret_without_a_name_has_one_that_its_values_do_not_change() -> None:
+    first, second = (declared_secret({"KEY": value}) for value in ("old", "new"))
+    assert first.name == second.name
+    assert not second.may_change
+
+
+def test_two_secrets_of_one_name_and_other_values_are_refused() -> None:
+    couler.create_secret({"KEY": "old"}, name="keys")
+    with pytest.raises(DeclarationError, match="Two secrets are called 'keys'"):
+        couler.create_secret({"KEY": "new"}, name="keys")
+
+
+@pytest.mark.parametrize(("given", "meant"), [("default", ""), ("team", "team")])
+def test_a_secret_goes_where_it_says_or_where_the_workflow_runs(given: str, meant: str) -> None:
+    assert declared_secret({"KEY": "v"}, namespace=given).namespace == meant
+
+
+# --- outputs, on this machine's engine
+
+
+def lines_of(folder: Path, step: str) -> list[str]:
+    """What the step printed, in a run of what has been recorded, which has succeeded."""
+    run = cj.submit(backend=LocalBackend(folder))
+    run.wait(timeout=60)
+    return [line.text for line in run.logs(node=step)]
+
+
+def shell(name: str, script: str, *args: Any, **more: Any) -> Any:
+    return couler.run_container(
+        "alpine", ["sh", "-c", script, "sh"], list(args), step_name=name, **more
+    )
+
+
+def test_a_global_output_is_read_under_the_name_that_it_has(tmp_path: Path) -> None:
+    path = str(tmp_path / "day.txt")
+    output = couler.create_parameter_artifact(path, is_global=True)
+    made = shell("make", f"echo monday > {path}", output=output)
+    shell("use", 'echo "it is $1"', made[0])
+    assert lines_of(tmp_path / "home", "use") == ["it is monday"]
+
+
+def test_a_global_output_has_one_name_for_the_run() -> None:
+    output = couler.create_parameter_artifact("/tmp/day.txt", is_global=True)
+    made = shell("make", "echo monday > /tmp/day.txt", output=output)
+    shell("use", 'echo "it is $1"', made[0])
+    manifest = cj.compile()
+    (declared,) = template(manifest, "make")["outputs"]["parameters"]
+    assert declared["globalName"]
+    assert cj.lint(manifest) == []
+
+
+def test_an_outputs_folder_keeps_what_lies_in_it(tmp_path: Path) -> None:
+    (tmp_path / "there.txt").write_text("was here", encoding="utf-8")
+    output = couler.create_parameter_artifact(str(tmp_path / "out.txt"))
+    shell(
+        "make", f"cp {tmp_path}/there.txt {tmp_path}/out.txt; cat {tmp_path}/*.txt", output=output
+    )
+    assert "volumes" not in couler.workflow_yaml()["spec"]
+    assert lines_of(tmp_path / "home", "make") == ["was herewas here"]

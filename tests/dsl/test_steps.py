@@ -266,7 +266,7 @@ def strange(value: Any = object()) -> None: ...  # noqa: B008
         (call_with_object, "The argument 'rows': .*cannot travel as JSON"),
         (call_with_condition, "A condition cannot be passed"),
         (follow_a_text, "after='count'"),
-        (use_f_string, "An f-string needs the value of the value of report"),
+        (use_f_string, "An f-string needs the value of report"),
         (use_if, "`with cj.when"),
         (use_and, "instead of `and`"),
         (loop_over, "use `cj.map"),
