@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from couler_jobs.dsl.control import not_ as not_
     from couler_jobs.dsl.control import or_ as or_
     from couler_jobs.dsl.control import otherwise as otherwise
+    from couler_jobs.dsl.control import sequence as sequence
     from couler_jobs.dsl.control import when as when
     from couler_jobs.dsl.control import workflow_failures as workflow_failures
     from couler_jobs.dsl.control import workflow_name as workflow_name
@@ -73,6 +74,7 @@ _MODULES = {
         "not_",
         "or_",
         "otherwise",
+        "sequence",
         "when",
         "workflow_failures",
         "workflow_name",

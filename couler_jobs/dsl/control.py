@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass
 from typing import Any, TypeVar
 
 from couler_jobs.dsl import calls, graphs, recorder, steps, values
@@ -83,6 +84,24 @@ def either(*choices: Any) -> Any:
 # --- loops
 
 
+@dataclass(frozen=True, slots=True)
+class Numbers:
+    """Numbers to loop over, as many as the value of a step says."""
+
+    count: Any
+    start: int
+
+
+def sequence(count: Any, *, start: int = 0) -> Any:
+    """As many numbers as a step says, for `cj.map`: `cj.map(load, cj.sequence(pages(day)))`.
+
+    They begin with start. Raises `DeclarationError` for a start that is no whole number.
+    """
+    if isinstance(start, bool) or not isinstance(start, int):
+        raise DeclarationError(f"start={start!r}: it is a whole number.")
+    return Numbers(count, start) if isinstance(count, Handle) else range(start, start + count)
+
+
 def map(function: Callable[..., R], *lists: Any, after: Any = None, **constants: Any) -> list[R]:
     """Call a step (or workflow) once for each item; the answer stands for the list of the values.
 
@@ -100,7 +119,9 @@ def map(function: Callable[..., R], *lists: Any, after: Any = None, **constants:
 def _map(scope: recorder.Scope, function: Any, lists: Sequence[Any], more: dict[str, Any]) -> Any:
     if len(lists) == 1 and isinstance(lists[0], Handle):
         return _map_value(scope, function, values.listed(lists[0]), more)
-    if not lists or any(isinstance(items, Handle) for items in lists):
+    if len(lists) == 1 and isinstance(lists[0], Numbers):
+        return _map_numbers(scope, function, lists[0], more)
+    if not lists or any(isinstance(items, Handle | Numbers) for items in lists):
         raise DeclarationError(
             "cj.map takes lists, or the value of one step: put several together in a step."
         )
@@ -187,6 +208,16 @@ def _map_value(scope: recorder.Scope, function: Any, over: Handle, more: dict[st
         return _loop_graph_call(scope, function, _mapped(function, 1, more), text, [over], more)
 
 
+def _map_numbers(
+    scope: recorder.Scope, function: Any, numbers: Numbers, more: dict[str, Any]
+) -> Handle:
+    """A loop over numbers, of which there may turn out to be none."""
+    text, handles = values.text(numbers.count)
+    with scope.under(values.compare(numbers.count, ">", 0)):
+        names = _mapped(function, 1, more)
+        return _loop_graph_call(scope, function, names, text, handles, more, numbers.start)
+
+
 def _is(value: model.Reference, text: str) -> model.Condition:
     return model.Compare(left=value, operator="==", right=model.Constant(text=text))
 
@@ -198,15 +229,16 @@ def _loop_graph_call(
     items: model.Text,
     handles: Sequence[Handle],
     more: dict[str, Any],
+    start: int | None = None,
 ) -> Handle:
-    """A loop in a graph of its own.
+    """A loop in a graph of its own, over items, or with `start` over as many numbers as they say.
 
     Argo gives a loop without items no outputs, and one whose items are all skipped neither outputs
     nor a status, so that nobody could refer to them; a graph that is skipped has a status.
     """
     constants, artifacts, sources = _constants(function, more)
     passed = tuple(constants), tuple(artifact.name for artifact in artifacts)
-    template = _loop_graph(scope.recording, function, names, passed)
+    template = _loop_graph(scope.recording, function, names, passed, start)
     arguments, found = calls.argument_texts(constants)
     before = [*handles, *found, *sources, *_after(more)]
     depends = [*scope.tasks_of(before), *scope.condition_tasks()]
@@ -247,12 +279,13 @@ def _loop_graph(
     function: Any,
     names: Sequence[str],
     passed: tuple[tuple[str, ...], tuple[str, ...]],
+    start: int | None,
 ) -> str:
     """The name of the graph that loops over the function, made at its first use.
 
     `passed` are the constants that are values, and those that are files.
     """
-    key = (function, tuple(names), passed)
+    key = (function, tuple(names), passed, start)
     found: str | None = recording.made.get(key)
     if found is None:
         target = function.name if isinstance(function, steps.Step) else function.template_name
@@ -268,9 +301,16 @@ def _loop_graph(
             for name in files
         )
         recording.templates.append(LoopTemplate(found, scope, inputs, files))
-        loop = model.Loop(over=model.Input(name=LOOP_ITEMS))
-        _record_loop(scope, function, loop, (arguments, artifacts), ())
+        _record_loop(scope, function, _loop(start), (arguments, artifacts), ())
     return found
+
+
+def _loop(start: int | None) -> model.Loop:
+    """The loop over the input `loop-items`: items, or how many numbers there are from `start`."""
+    given = model.Input(name=LOOP_ITEMS)
+    if start is None:
+        return model.Loop(over=given)
+    return model.Loop(sequence=(("count", model.Joined(parts=(given,))), ("start", str(start))))
 
 
 def _arguments(

@@ -240,6 +240,9 @@ class _Frame:
         if loop.over is not None:
             found: list[Any] = json.loads(self._value(loop.over, None))
             return found
+        if loop.sequence:
+            numbers = {name: int(self.text(text)) for name, text in loop.sequence}
+            return [str(numbers["start"] + one) for one in range(numbers["count"])]
         return [one if isinstance(one, str) else dict(one) for one in loop.items]
 
     def text(self, text: model.Text, item: Any = None) -> str:
