@@ -6,9 +6,16 @@ import sys
 from pathlib import Path
 from typing import Any
 
+import pytest
+
 import couler_jobs as cj
+from couler_jobs.backends.local import private
 from couler_jobs.backends.local.client import LocalBackend
 from couler_jobs.spec.wire import decode
+
+parallel_steps = pytest.mark.skipif(
+    not private.possible(), reason="no private mounts: steps at the same time share /tmp here"
+)
 
 
 def local(manifest: dict[str, Any]) -> dict[str, Any]:

@@ -11,7 +11,7 @@ import pytest
 import couler_jobs as cj
 from couler_jobs.errors import DeclarationError
 from tests.dsl.manifests import TARGETS, compiled, task, template
-from tests.dsl.running import run_locally
+from tests.dsl.running import parallel_steps, run_locally
 
 
 @dataclass
@@ -167,6 +167,7 @@ def all_of_them() -> Any:
     }
 
 
+@parallel_steps
 def test_files_travel_on_this_machine(tmp_path: Path) -> None:
     assert list(run_locally(all_of_them, tmp_path).values()) == list(RUNS.values())
 

@@ -16,7 +16,7 @@ import couler_jobs as cj
 from couler_jobs.dsl.rebuilt import keep_file, plain, rebuilt
 from couler_jobs.errors import DeclarationError
 from tests.dsl.manifests import compiled, task, template
-from tests.dsl.running import run_locally
+from tests.dsl.running import parallel_steps, run_locally
 
 
 class Colour(enum.Enum):
@@ -122,6 +122,7 @@ def test_values_of_classes_travel_in_this_process() -> None:
     assert cj.run_here(flow) == RESULT
 
 
+@parallel_steps
 def test_values_of_classes_travel_on_this_machine(tmp_path: Path) -> None:
     assert run_locally(flow, tmp_path) == RESULT
 
