@@ -63,7 +63,7 @@ PAINS: Mapping[str, tuple[str, ...]] = {
     "Files beside the notebook are missing, those that it wrote are lost.": (
         "scheduler_plugin/test_rest.py"
         "::test_files_beside_the_notebook_go_along_and_new_ones_come_back",
-        "scheduler_plugin/test_staging.py"
+        "scheduler_plugin/test_folders.py"
         "::test_a_folder_that_is_too_big_is_refused_with_the_limits",
     ),
     "A schedule runs a hidden copy; an edit wipes parameters or resumes a paused one.": (
