@@ -25,6 +25,8 @@ from couler_jobs.notebooks import NotebookOptions, notebook_manifest
 
 SUFFIXES = (".py", ".yaml", ".yml", ".json", ".ipynb")
 
+_read_now: contextvars.ContextVar[Path | None] = contextvars.ContextVar("read_now", default=None)
+
 
 def read(what: object, target: str, parameters: Mapping[str, Any] | None = None) -> Manifest:
     """The manifest of `what`, for an Argo version such as "4.1", with the parameters' values.
@@ -70,12 +72,25 @@ def _from_program(path: Path, name: str, target: str, values: Mapping[str, Any])
     from couler_jobs.dsl.recorder import take_recorded
 
     def inside() -> Manifest:
+        _read_now.set(path)  # this and what follows: in this copy of the context alone
         with suppress(DeclarationError):
-            take_recorded()  # in this copy of the context alone
+            take_recorded()
         with program(path) as module, _blamed(path):
             return _compiled(_declared_in(module, name, path), target, values)
 
     return contextvars.copy_context().run(inside)
+
+
+def refuse_while_reading() -> None:
+    """What reads a program, `lint` or `diff`, must not start what is in it.
+
+    Raises DeclarationError inside of a program that is read for what it declares.
+    """
+    if (path := _read_now.get()) is not None:
+        raise DeclarationError(
+            f"{path} starts a workflow as soon as it is read: put what starts it below "
+            '`if __name__ == "__main__":`, which holds for `python FILE` alone.'
+        )
 
 
 @contextmanager
@@ -173,6 +188,8 @@ def _blame(path: Path, error: BaseException) -> str:
 
 def _declared_in(module: ModuleType, name: str, path: Path) -> object:
     """The workflow of that name, the only one, or None: what the program has recorded."""
+    from couler_jobs.dsl.recorder import recorded
+
     if name:
         if not hasattr(module, name):
             raise DeclarationError(f"There is nothing called {name} in {path}.")
@@ -181,6 +198,10 @@ def _declared_in(module: ModuleType, name: str, path: Path) -> object:
     if len({id(value) for value in declared.values()}) > 1:
         names = ", ".join(f"{path}:{key}" for key in declared)
         raise DeclarationError(f"{path} declares several workflows: choose one of {names}.")
+    if not declared and recorded() is None:
+        raise DeclarationError(
+            f"{path} declares no workflow: put @cj.workflow above what calls its steps."
+        )
     return next(iter(declared.values()), None)
 
 

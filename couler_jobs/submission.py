@@ -12,7 +12,7 @@ from couler_jobs.backends.base import Backend
 from couler_jobs.backends.choose import choose
 from couler_jobs.compiler.cron import cron_name
 from couler_jobs.errors import ConfigError, DeclarationError, LintError, NotFound
-from couler_jobs.inputs import read
+from couler_jobs.inputs import read, refuse_while_reading
 from couler_jobs.manifests import Manifest
 from couler_jobs.runs.run import Run
 from couler_jobs.runs.schedule import Schedule
@@ -135,7 +135,11 @@ def secrets_of(what: object) -> tuple[Secret, ...]:
 
 
 def taken(what: object) -> object:
-    """`what`, or what has been recorded, which is forgotten at once: also if an error follows."""
+    """`what`, or what has been recorded, which is forgotten at once: also if an error follows.
+
+    Raises DeclarationError in a program that is only read.
+    """
+    refuse_while_reading()
     if what is not None:
         return what
     from couler_jobs.dsl.recorder import take_recorded

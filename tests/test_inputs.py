@@ -207,6 +207,23 @@ def test_one_of_several_workflows_is_chosen_by_name(folder: Path) -> None:
         read(f"{path}:monthly", "4.1")
 
 
+@pytest.mark.parametrize(
+    "start",
+    ["submit(nightly)", "schedule(nightly, '0 2 * * *')", "apply_template(nightly)"],
+)
+def test_reading_a_program_starts_nothing(folder: Path, start: str) -> None:
+    text = f"import couler_jobs\n{PROGRAM}\ncouler_jobs.{start}\n"
+    with pytest.raises(DeclarationError, match=r"flow.py starts a workflow as soon as it is read"):
+        read(write(folder / "flow.py", text), "4.1")
+    guarded = text.replace("couler_jobs." + start, f"if __name__ == '__main__':\n    {start}")
+    assert entry(read(write(folder / "flow.py", guarded), "4.1")) == "nightly-"
+
+
+def test_a_program_without_a_workflow_is_named(folder: Path) -> None:
+    with pytest.raises(DeclarationError, match=r"flow.py declares no workflow: put @cj.workflow"):
+        read(write(folder / "flow.py", "print(1)\n"), "4.1")
+
+
 COULER = """\
 import couler_jobs.argo as couler
 couler.run_container(image="alpine", command=["true"], step_name="theirs")

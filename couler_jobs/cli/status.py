@@ -61,11 +61,13 @@ def watch_it(arguments: argparse.Namespace) -> int:
 
 def list_runs(arguments: argparse.Namespace) -> int:
     """Print a line a run."""
-    found = islice(place(arguments).list(dict(arguments.label) or None), arguments.limit)
+    found = [*islice(place(arguments).list(dict(arguments.label) or None), arguments.limit)]
     if arguments.json:
         print_json([summary(info) for info in found])
         return Exit.OK
+    names = max((len(info.name) for info in found), default=0)
+    phases = max((len(info.phase) for info in found), default=0)
     for info in found:
-        created = info.created_at.strftime("%Y-%m-%d %H:%M:%S") if info.created_at else ""
-        print(f"{info.name}  {info.phase}  {created}".rstrip())
+        created = f"{info.created_at:%Y-%m-%d %H:%M:%S %Z}" if info.created_at else ""
+        print(f"{info.name:{names}}  {info.phase:{phases}}  {created}".rstrip())
     return Exit.OK

@@ -99,6 +99,19 @@ def test_lint_names_the_lines_of_every_manifest_in_a_file(tmp_path: Path, capsys
     assert any(line == 4 for _, line in found)
 
 
+def test_lint_goes_through_a_file_from_its_top(tmp_path: Path, capsys: Output) -> None:
+    path = tmp_path / "odd.yaml"
+    path.write_text(
+        "apiVersion: argoproj.io/v1alpha1\nkind: Workflow\nmetadata: {name: w}\nspec:\n"
+        "  entrypoint: no-such\n  templates:\n  - name: a\n    container: {image: a, odd: 1}\n"
+        "  - name: b\n    container: {image: a, odd: 1}\n  odd: 1\n"
+    )
+    assert main(["lint", str(path), "--json"]) == 2
+    lines = [one["line"] for one in printed_json(capsys) if one["severity"] == "error"]
+    assert len(lines) >= 4
+    assert lines == sorted(lines)
+
+
 @pytest.mark.parametrize("text", ["", "# only this\n", "---\n"])
 def test_lint_of_a_file_without_a_manifest_is_2(text: str, tmp_path: Path, capsys: Output) -> None:
     path = tmp_path / "empty.yaml"
@@ -265,11 +278,19 @@ def test_list_prints_a_line_a_run(fake: FakeBackend, capsys: Output) -> None:
     nightly = info("n", Phase.PENDING, labels={"team": "a"}, created_at=None)
     fake.answers = [DONE, nightly]
     assert main(["list"]) == 0
-    assert capsys.readouterr().out == "w  Succeeded  2026-01-02 03:04:05\nn  Pending\n"
+    assert capsys.readouterr().out == "w  Succeeded  2026-01-02 03:04:05 UTC\nn  Pending\n"
     assert main(["list", "-l", "team=a", "--json"]) == 0
     assert [one["name"] for one in printed_json(capsys)] == ["n"]
     assert main(["list", "-n", "1"]) == 0
     assert capsys.readouterr().out.count("\n") == 1
+
+
+def test_a_list_stands_in_columns(fake: FakeBackend, capsys: Output) -> None:
+    fake.answers = [DONE, info("longer", Phase.RUNNING)]
+    assert main(["list"]) == 0
+    first, second = capsys.readouterr().out.splitlines()
+    assert first.index("2026-") == second.index("2026-")
+    assert first.index("Succeeded") == second.index("Running")
 
 
 def test_a_label_without_a_value_is_wrong_usage(fake: FakeBackend, capsys: Output) -> None:

@@ -32,8 +32,11 @@ class Report:
         self._add(severity, code, path, message, fix)
 
     def findings(self) -> list[Finding]:
-        """All findings, errors first, each once, in the order they were found."""
-        return sorted(self._found.values(), key=lambda finding: finding.severity != "error")
+        """All findings, each once: errors first, by line, and without lines in the order found."""
+        return sorted(
+            self._found.values(),
+            key=lambda finding: (finding.severity != "error", finding.line or 0),
+        )
 
     def _add(self, severity: Severity, code: str, path: Path, message: str, fix: str) -> None:
         text = path_text(path)
