@@ -184,7 +184,8 @@ KEYS: Mapping[str, Key] = {
             does="Variables of the notebook's environment, and secrets for some of them: "
             '`{"REGION": "eu", "TOKEN": {"secret": "name", "key": "k"}}`.',
             kind=Json(
-                'JSON such as {"NAME": "text", "TOKEN": {"secret": "name", "key": "k"}}',
+                "JSON, as one text, such as "
+                '{"NAME": "text", "TOKEN": {"secret": "name", "key": "k"}}',
                 _variables,
             ),
         ),

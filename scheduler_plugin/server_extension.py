@@ -25,7 +25,7 @@ from tornado.web import HTTPError, authenticated
 from couler_jobs.errors import CoulerJobsError
 from scheduler_plugin import logs
 from scheduler_plugin.backend import inward
-from scheduler_plugin.errors import NoSuchJob
+from scheduler_plugin.errors import JobRefused, NoSuchJob
 from scheduler_plugin.malformed import renewed
 from scheduler_plugin.records import Job
 from scheduler_plugin.reruns import rerun
@@ -53,8 +53,7 @@ class JobHandler(APIHandler):  # type: ignore[misc]  # upstream is untyped
         try:
             return await self.scheduler.in_thread(work, *arguments)
         except SchedulerError as error:
-            missing = isinstance(error.__cause__, NoSuchJob)
-            raise HTTPError(404 if missing else 500, str(error)) from error
+            raise HTTPError(_code_of(error.__cause__), str(error)) from error
 
 
 class LogHandler(JobHandler):
@@ -127,6 +126,13 @@ class RerunHandler(JobHandler):
         """Start it and answer the new job's id."""
         started = await self.asked(rerun, self.scheduler.definitions, inward(job_id))
         self.finish(json.dumps({"job_id": self.scheduler.outward(started)}))
+
+
+def _code_of(cause: BaseException | None) -> int:
+    """The status of an answer: what the client can put right is no fault of the server."""
+    if isinstance(cause, NoSuchJob):
+        return 404
+    return 409 if isinstance(cause, JobRefused) else 500
 
 
 def _jupyter_server_extension_points() -> list[dict[str, str]]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import sqlite3
 import time
 from collections.abc import Callable, Iterator
@@ -251,7 +252,26 @@ def test_a_past_run_is_run_again_with_its_input_and_parameters(
     assert (lab.staged(again["job_id"]) / "work" / "out.csv").read_text() == "1\n"
 
 
+def test_a_job_that_still_runs_is_not_run_again(lab: Lab) -> None:
+    job_id = lab.create(lab.add("twice.ipynb", SLOW), parameters={"seconds": "600"})
+
+    path = f"/scheduler/jobs/{job_id}/rerun"
+    assert "still runs" in lab.refused("POST", path, {}, status=409)
+    lab.call("DELETE", f"/scheduler/jobs/{job_id}")
+
+
 # --- asking for jobs
+
+
+def test_the_documented_request_makes_a_job(lab: Lab) -> None:
+    page = Path(__file__).parents[2] / "docs" / "notebook-jobs.md"
+    (body,) = re.findall(r"-d '(\{.*?\n\})'", page.read_text(encoding="utf-8"), re.DOTALL)
+    lab.add("report.ipynb", "import os\nprint(day, os.environ['REGION'])")
+
+    job_id = lab.post("/scheduler/jobs", json.loads(body))["job_id"]
+    assert lab.ended(job_id)["status"] == "COMPLETED"
+    log = lab.call("GET", f"/scheduler/jobs/{job_id}/log").text
+    assert "2026-11-22 eu" in log
 
 
 @pytest.mark.parametrize(

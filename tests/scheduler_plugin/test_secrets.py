@@ -100,9 +100,9 @@ def test_a_reference_that_can_be_none_is_refused(
 @pytest.mark.parametrize(
     ("variables", "sentence"),
     [
-        ("{", "environment_variables is to be JSON such as"),
-        ("[]", "environment_variables is to be JSON such as"),
-        ('{"A": [1]}', "environment_variables is to be JSON such as"),
+        ("{", "environment_variables is to be JSON, as one text, such as"),
+        ("[]", "environment_variables is to be JSON, as one text, such as"),
+        ('{"A": [1]}', "environment_variables is to be JSON, as one text, such as"),
         ('{"A": {"secret": "db"}}', "environment variable A is to be a reference"),
         ('{"A-B": "1"}', "'A-B' cannot be an environment variable: use letters"),
         ('{"COULER_JOBS_X": "1"}', "another beginning than COULER_JOBS_"),
