@@ -22,7 +22,7 @@ TITLES: Mapping[str, str] = {
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class JobFile:
-    """One file of a job, or with format "files" the folder that went along with its notebook."""
+    """One file of a job, or with format "files" the folder of what is beside its notebook."""
 
     title: str  #: what the UI shows
     format: str  #: "input", "log", "files", or an output format
@@ -41,7 +41,7 @@ def local_folder(settings: Settings, job: Job) -> Path:
 
 
 def job_files(settings: Settings, job: Job) -> tuple[JobFile, ...]:
-    """The files that the UI shows: outputs, log, input, and the folder if that went along."""
+    """The files that the UI shows: outputs, log, input, and what else the working folder holds."""
     folder, local = job_folder(settings, job.job_id), local_folder(settings, job)
     files = [
         JobFile(
@@ -56,7 +56,7 @@ def job_files(settings: Settings, job: Job) -> tuple[JobFile, ...]:
     files.append(
         JobFile(title="Input", format="input", staged=folder.input(name), local=local / name)
     )
-    if job.package_input_folder and job.packaged_files:
+    if job.packaged_files:
         files.append(JobFile(title="Files", format="files", staged=folder.work, local=local))
     return tuple(files)
 
@@ -89,6 +89,4 @@ def to_copy(settings: Settings, job: Job) -> dict[Path, Path]:
     files = [file for file in job_files(settings, job) if file.format != "files"]
     named = {file.staged: file.local for file in files}
     pairs = {path: local / path.relative_to(folder.out) for path in staging.files_below(folder.out)}
-    if job.package_input_folder:
-        pairs |= staging.inside(folder.work, local, job.packaged_files)
-    return {**pairs, **named}
+    return {**pairs, **staging.inside(folder.work, local, job.packaged_files), **named}

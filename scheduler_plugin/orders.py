@@ -73,7 +73,6 @@ class Order:
             prefix=self.prefix,
             kernel=self.kernel,
             timeout=self.options["timeout_seconds"],
-            package_input_folder=bool(self.new.package_input_folder),
             store=store,
             notice=self.notice,
         )

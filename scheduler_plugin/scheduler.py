@@ -217,7 +217,7 @@ class ArgoScheduler(config.Options, Scheduler):  # type: ignore[misc]  # upstrea
         """How a job's files are called once downloaded, by format."""
         named = [file for file in self._files(model) if file.format != "files"]
         names: dict[str, Any] = {file.format: file.local.name for file in named}
-        if model.package_input_folder and model.packaged_files:
+        if model.packaged_files:
             names["files"] = list(model.packaged_files)
         return names
 

@@ -67,7 +67,7 @@ class RecordStatus:
     db_url_file: str | None = None  #: instead: a file that holds the URL, since it has a password
     db_url_variable: str | None = None  #: or a variable of the step's environment that does
     outbox_only: bool = False  #: whether the outbox is all that is written
-    work: str | None = None  #: the working folder, if its files are results
+    work: str | None = None  #: the working folder, whose files are results
     input_filename: str = ""
     log: str | None = None  #: the job's log, which says what went wrong afterwards
     notice: Notice | None = None  #: whom to tell
@@ -103,7 +103,6 @@ class Asked:
     prefix: str | None  #: of the environment; None: the one that the steps run in
     kernel: str
     timeout: float | None  #: seconds
-    package_input_folder: bool
     store: Store
     variables: Mapping[str, str] = field(default_factory=dict)  #: of the kernel's environment
     secret_parameters: Mapping[str, str] = field(default_factory=dict)  #: see `NotebookRequest`
@@ -150,7 +149,7 @@ def _status(job_id: str, folder: JobFolder, asked: Asked) -> RecordStatus:
         db_url_file=asked.store.db_url_file,
         db_url_variable=asked.store.db_url_variable,
         outbox_only=asked.store.outbox_only,
-        work=str(folder.work) if asked.package_input_folder else None,
+        work=str(folder.work),
         input_filename=asked.input_filename,
         log=str(folder.output("log")),
         notice=asked.notice,

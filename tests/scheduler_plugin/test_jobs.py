@@ -10,7 +10,7 @@ import pytest
 
 from couler_jobs.errors import CoulerJobsError, Forbidden, NotFound, Unavailable
 from couler_jobs.spec.status import Phase
-from scheduler_plugin import staging
+from scheduler_plugin import in_pod, staging
 from scheduler_plugin.config import Settings
 from scheduler_plugin.downloads import job_files, local_folder
 from scheduler_plugin.environments import Environments
@@ -28,6 +28,7 @@ from scheduler_plugin.pod import DB_URL_VARIABLE, RECORDING
 from scheduler_plugin.reconcile import SENDING_MILLISECONDS
 from scheduler_plugin.records import JobsQuery, Records, milliseconds
 from scheduler_plugin.status import JobStatus, Outcome
+from scheduler_plugin.step_requests import RecordStatus
 
 from .standin import StandIn
 
@@ -554,20 +555,59 @@ def test_a_reports_images_are_downloaded_beside_it(jobs: Jobs, ended: str) -> No
     assert "output_files/1.png" in downloaded(jobs, ended)
 
 
+@pytest.mark.parametrize("with_folder", [True, False])
 def test_files_that_the_notebook_made_are_downloaded(
-    jobs: Jobs, request_: JobRequest, settings: Settings
+    jobs: Jobs, request_: JobRequest, settings: Settings, with_folder: bool
 ) -> None:
     (settings.root / "a.csv").write_text("1")
-    job_id = jobs.create(replace(request_, package_input_folder=True))
-    work = jobs.folder(job_id).work
-    (work / "made").mkdir()
-    (work / "made" / "b.csv").write_text("2")
-    files = staging.packaged_files(work, HOSTILE)
-    done = Outcome(status=JobStatus.COMPLETED, message=None, ended_at=1, files=files)
-    jobs.records.finish(job_id, done)
+    job_id = jobs.create(replace(request_, package_input_folder=with_folder))
+    folder = jobs.folder(job_id)
+    (folder.work / "made").mkdir()
+    (folder.work / "made" / "b.csv").write_text("2")
+    asked = RecordStatus.from_json(folder.status_request.read_text())
+    in_pod.record_status(asked, Phase.SUCCEEDED)
     jobs.download(job_id, again=False)
 
-    assert {"a.csv", "made/b.csv"} <= downloaded(jobs, job_id)
+    there = {path for path in downloaded(jobs, job_id) if path.endswith(".csv")}
+    assert there == {"made/b.csv"} | ({"a.csv"} if with_folder else set())
+    assert "files" in {file.format for file in job_files(settings, jobs.get(job_id))}
+
+
+@pytest.mark.parametrize(
+    "moment",
+    [
+        1795391999999,  # 2026-11-22 23:59:59.999 UTC
+        1792889999999,  # 2026-10-25 00:59:59.999 UTC, as Paris sets its clocks back
+        1774745999999,  # 2026-03-29 00:59:59.999 UTC, as Paris sets them forward
+    ],
+)
+@pytest.mark.parametrize("zone", ["Europe/Paris", "Pacific/Apia"])
+def test_a_job_that_is_made_just_before_the_clocks_change_is_downloaded_under_one_name(
+    jobs: Jobs,
+    request_: JobRequest,
+    settings: Settings,
+    monkeypatch: pytest.MonkeyPatch,
+    moment: int,
+    zone: str,
+) -> None:
+    monkeypatch.setattr("scheduler_plugin.records.milliseconds", lambda: moment)
+    job_id = jobs.create(request_)
+    jobs.folder(job_id).output("ipynb").write_text("{}")
+    before = job_files(settings, jobs.get(job_id))
+    monkeypatch.setattr("scheduler_plugin.records.milliseconds", lambda: moment + 86_400_000)
+    monkeypatch.setenv("TZ", zone)
+    time.tzset()
+    try:
+        jobs.records.start(job_id, moment + 1)
+        jobs.records.finish(
+            job_id, Outcome(status=JobStatus.COMPLETED, message=None, ended_at=moment + 3_600_000)
+        )
+        jobs.download(job_id, again=False)
+        assert job_files(settings, jobs.get(job_id)) == before
+    finally:
+        monkeypatch.delenv("TZ")
+        time.tzset()
+    assert before[0].local.name in downloaded(jobs, job_id)
 
 
 def test_a_download_of_an_unknown_job_is_refused(jobs: Jobs) -> None:

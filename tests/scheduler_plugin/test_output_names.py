@@ -43,6 +43,23 @@ def test_a_ticks_outputs_say_the_time_of_the_definitions_zone() -> None:
     assert named(template) == "sales report-2026-11-22-10-02-03-AM.html"
 
 
+@pytest.mark.parametrize(
+    ("moment", "zone", "time_"),
+    [
+        (1795391999999, "UTC", "2026-11-22-11-59-59-PM"),
+        (1795391999999, "Asia/Tokyo", "2026-11-23-08-59-59-AM"),
+        (1774745999999, "Europe/Paris", "2026-03-29-01-59-59-AM"),
+        (1774746000000, "Europe/Paris", "2026-03-29-03-00-00-AM"),
+        (1792889999999, "Europe/Paris", "2026-10-25-02-59-59-AM"),
+        (1792890000000, "Europe/Paris", "2026-10-25-02-00-00-AM"),
+    ],
+)
+def test_a_name_says_what_the_zones_clocks_show_around_midnight_and_daylight_saving(
+    moment: int, zone: str, time_: str
+) -> None:
+    assert at("{{create_time}}", moment, zone) == time_
+
+
 @pytest.mark.parametrize("zone", ["", "UTC", "Local"])
 def test_without_a_zone_the_time_is_utc(zone: str) -> None:
     assert named(at("{{create_time}}", MOMENT, zone)) == "2026-11-22-01-02-03-AM.html"
