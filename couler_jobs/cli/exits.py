@@ -59,15 +59,19 @@ class Terminated(KeyboardInterrupt):
 
 @contextmanager
 def terminable() -> Iterator[None]:
-    """Inside, SIGTERM raises `Terminated`, so that what has to be said and ended still is."""
-    if current_thread() is not main_thread() or signal.getsignal(signal.SIGTERM) != signal.SIG_DFL:
+    """Inside, SIGTERM raises `Terminated`, so that what has to be said and ended still is.
+
+    Not where it is ignored, as whoever started the program wants it.
+    """
+    before = signal.getsignal(signal.SIGTERM)
+    if current_thread() is not main_thread() or before in (signal.SIG_IGN, None):
         yield
         return
     signal.signal(signal.SIGTERM, _terminate)
     try:
         yield
     finally:
-        signal.signal(signal.SIGTERM, signal.SIG_DFL)
+        signal.signal(signal.SIGTERM, before)
 
 
 def _terminate(_number: int, _frame: FrameType | None) -> NoReturn:
