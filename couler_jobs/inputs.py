@@ -15,7 +15,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from importlib.abc import Loader
 from pathlib import Path
-from types import ModuleType
+from types import CodeType, ModuleType
 from typing import Any
 
 from couler_jobs import templates
@@ -187,22 +187,45 @@ def _blame(path: Path, error: BaseException) -> str:
 
 
 def _declared_in(module: ModuleType, name: str, path: Path) -> object:
-    """The workflow of that name, the only one, or None: what the program has recorded."""
+    """The workflow of that name, the only one, or None: what the program has recorded.
+
+    The only one is also the one of several that calls the others.
+    """
     from couler_jobs.dsl.recorder import recorded
 
+    declared = {key: value for key, value in vars(module).items() if _is_declared_in(module, value)}
     if name:
         if not hasattr(module, name):
-            raise DeclarationError(f"There is nothing called {name} in {path}.")
+            known = f": it has {', '.join(declared)}" if declared else ""
+            raise DeclarationError(f"There is nothing called {name} in {path}{known}.")
         return getattr(module, name)
-    declared = {key: value for key, value in vars(module).items() if _is_declared_in(module, value)}
-    if len({id(value) for value in declared.values()}) > 1:
-        names = ", ".join(f"{path}:{key}" for key in declared)
+    outer = _uncalled(declared)
+    if len({id(value) for value in outer.values()}) > 1:
+        names = ", ".join(f"{path}:{key}" for key in outer)
         raise DeclarationError(f"{path} declares several workflows: choose one of {names}.")
     if not declared and recorded() is None:
         raise DeclarationError(
             f"{path} declares no workflow: put @cj.workflow above what calls its steps."
         )
-    return next(iter(declared.values()), None)
+    return next(iter(outer.values()), None)
+
+
+def _uncalled(declared: Mapping[str, Any]) -> Mapping[str, Any]:
+    """The workflows that no other one names in its function; all of them if each is named."""
+    named = {
+        key: set(_names_in(value.function.__code__))
+        for key, value in declared.items()
+        if is_workflow(value)
+    }
+    called = {key for key in declared if any(key in n for by, n in named.items() if by != key)}
+    return {key: value for key, value in declared.items() if key not in called} or declared
+
+
+def _names_in(code: CodeType) -> Iterator[str]:
+    yield from code.co_names
+    for constant in code.co_consts:
+        if isinstance(constant, CodeType):
+            yield from _names_in(constant)
 
 
 def _is_declared_in(module: ModuleType, value: object) -> bool:

@@ -21,6 +21,7 @@ from couler_jobs.errors import Rejected
 from couler_jobs.inputs import program, read
 from couler_jobs.runs.schedule import Schedule
 from couler_jobs.spec.wire import decode
+from tests.dsl.running import parallel_steps
 
 FOLDER = Path(__file__).parent.parent / "examples"
 EXAMPLES = sorted(FOLDER.glob("*.py"))
@@ -140,12 +141,13 @@ def with_this_python(manifest: dict[str, Any]) -> dict[str, Any]:
     return manifest
 
 
+@parallel_steps
 @named(RUNNING)
 def test_an_example_runs_on_this_machine(example: Path, place: LocalBackend) -> None:
     sent = cj.submit(with_this_python(compiled(example)), backend=place)
     run = sent.trigger() if isinstance(sent, Schedule) else sent
     daemon.stop(place.home)  # which a schedule has started
-    run.wait(timeout=60)
+    run.wait(timeout=180)
     assert run.phase == "Succeeded"
     outputs = place.get(run.name).outputs.get("parameters", {})
     if example.stem in RETURNS_THERE:

@@ -196,6 +196,24 @@ def test_a_workflow_that_was_imported_does_not_count(folder: Path) -> None:
     assert entry(read(write(folder / "flow.py", imported + PROGRAM), "4.1")) == "nightly-"
 
 
+MONTHLY = """
+@cj.workflow
+def monthly():
+    [nightly(day) for day in ("x", "y")]
+"""
+
+
+def test_of_several_workflows_the_one_that_calls_the_others_is_meant(folder: Path) -> None:
+    program = write(folder / "flow.py", PROGRAM + MONTHLY)
+    assert entry(read(program, "4.1")) == "monthly-"
+
+
+def test_two_workflows_that_no_other_calls_are_both_offered(folder: Path) -> None:
+    program = write(folder / "flow.py", PROGRAM + SECOND + MONTHLY)
+    with pytest.raises(DeclarationError, match=r"one of \S*:weekly, \S*:monthly\.$"):
+        read(program, "4.1")
+
+
 def test_one_of_several_workflows_is_chosen_by_name(folder: Path) -> None:
     path = write(folder / "flow.py", PROGRAM + SECOND)
     assert entry(read(f"{path}:weekly", "4.1")) == "weekly-"
@@ -203,7 +221,9 @@ def test_one_of_several_workflows_is_chosen_by_name(folder: Path) -> None:
         DeclarationError, match=r"choose one of .*flow.py:nightly, .*flow.py:weekly"
     ):
         read(path, "4.1")
-    with pytest.raises(DeclarationError, match=r"nothing called monthly in .*flow.py"):
+    with pytest.raises(
+        DeclarationError, match=r"nothing called monthly in .*flow.py: it has nightly, weekly"
+    ):
         read(f"{path}:monthly", "4.1")
 
 

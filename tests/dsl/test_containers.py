@@ -11,7 +11,7 @@ import pytest
 import couler_jobs as cj
 from couler_jobs.errors import DeclarationError
 from tests.dsl.manifests import TARGETS, compiled, task, template
-from tests.dsl.running import run_locally
+from tests.dsl.running import parallel_steps, run_locally
 
 SHOWN = "import os, sys; print([*sys.argv[1:], os.environ.get('GIVEN')])"
 
@@ -124,6 +124,7 @@ def test_a_value_arrives_as_text_and_nothing_in_it_is_expanded(
     assert run_locally(flow, tmp_path, value=value) == str([arrives] * 3)
 
 
+@parallel_steps
 def test_what_a_container_prints_and_leaves_are_values_of_other_steps(tmp_path: Path) -> None:
     program = "import sys; print('[1, 2]'); open(sys.argv[1], 'w').write('left')"
 
