@@ -71,3 +71,41 @@ def message(lab: JupyterLab, job_id: str) -> str:
 
 def downloaded(lab: JupyterLab) -> list[Path]:
     return [path for path in (lab.project / "jobs").rglob("*") if path.is_file()]
+
+
+def test_a_job_with_every_option_of_the_form_runs_and_gives_everything_back(
+    lab: JupyterLab, page: Page, tmp_path: Path
+) -> None:
+    writes = "open('out.txt', 'w').write(open('in.txt').read() * times)"
+    write_notebook(lab.project / "all.ipynb", writes)
+    (lab.project / "in.txt").write_text("ab")
+    (lab.project / "big.bin").write_text("left behind")
+    (lab.project / ".jobignore").write_text("*.bin\n")
+    ui = JobsPage(page, tmp_path / "screenshots")
+    ui.open(lab)
+    ui.create_job_from("all.ipynb")
+    page.get_by_label("Job name").fill("every option")
+    page.get_by_label("Run job with input folder").check()
+    page.get_by_role("checkbox", name="HTML").check()
+    page.get_by_role("checkbox", name="Notebook").check()
+    ui.add_parameter("times", "3")
+    page.get_by_role("button", name="Additional options").click()
+    page.get_by_label("Idempotency token").fill("once")
+    page.get_by_title("Add new tag").click()
+    page.get_by_label("Tag 1").fill("monthly")
+    page.get_by_label("Run now").check()
+    ui.look("every option")
+    ui.submit()
+    ui.reload_until("every option", "Completed")
+    ui.row("every option").get_by_title("Download").click()
+    wait_until(lambda: len(downloaded(lab)) == 7, 30, f"Only {downloaded(lab)} came down.")
+    page.get_by_role("button", name="Reload").click()
+    expect(ui.row("every option").get_by_text("Files", exact=True)).to_be_visible()
+    ui.look("downloaded")
+    (job,) = lab.get("/scheduler/jobs")["jobs"]
+    assert (job["parameters"], job["output_formats"]) == ({"times": "3"}, ["ipynb", "html"])
+    assert (job["tags"], job["idempotency_token"]) == (["monthly"], "once")
+    found = {path.name: path for path in downloaded(lab)}
+    assert found["out.txt"].read_text() == "ababab"
+    assert {"in.txt", "all.ipynb"} < set(found)
+    assert "big.bin" not in found
