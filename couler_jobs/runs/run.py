@@ -17,7 +17,7 @@ from couler_jobs.runs.values import decoded
 from couler_jobs.spec.status import LogLine, NodeInfo, Phase, RunInfo
 
 FRESH_FOR = 1.0  #: seconds for which an answer of the backend is taken as it is
-PATIENCE = 60.0  #: seconds for which a wait bears a backend that is away
+PATIENCE = 600.0  #: seconds for which a wait bears a backend that is away, as its streams do
 LAST_LINES = 10  #: of the failed step's log, in WorkflowFailed
 
 
@@ -104,7 +104,7 @@ class Run:
         """Wait for its end, `timeout` seconds at most; gives itself back.
 
         Raises WaitTimeout when it has not ended by then, WorkflowFailed when it ended badly (unless
-        `raise_on_failure` is false), Unavailable when the backend was away for a minute.
+        `raise_on_failure` is false), Unavailable when the backend was away for ten minutes.
         Interrupting the wait (Ctrl-C) leaves the run alone: the exception's note says so.
         """
         try:
@@ -131,9 +131,13 @@ class Run:
             try:
                 yield self.refresh()._info
                 last_answer = time.monotonic()
-            except Unavailable:
-                if time.monotonic() - last_answer > PATIENCE:
-                    raise
+            except Unavailable as error:
+                away = time.monotonic() - last_answer
+                if away > PATIENCE:
+                    raise Unavailable(
+                        f"{error} Nothing was heard of {self.name} for {away:.0f} s: it may go on. "
+                        "Look at it again when the backend is there."
+                    ) from error
 
     def logs(self, follow: bool = False, node: str | None = None) -> Log:
         """The lines its steps printed: of all, or of the node with that name or display name.

@@ -142,8 +142,8 @@ def test_a_backend_that_is_away_for_a_moment_is_borne() -> None:
 
 def test_a_backend_that_stays_away_ends_the_wait(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(run_module, "PATIENCE", 0.0)
-    with pytest.raises(Unavailable):
-        started(Unavailable("away")).wait(timeout=30)
+    with pytest.raises(Unavailable, match=r"^Away\. Nothing was heard of w for \d s: it may go on"):
+        started(Unavailable("Away.")).wait(timeout=30)
 
 
 def test_interrupting_the_wait_leaves_the_run_alone_and_says_so(
