@@ -43,7 +43,8 @@ def _make_working_folder(cwd: Path) -> None:
 def declared_paths(launch: Launch) -> list[Path]:
     """Every path that a step has declared as an input's or an output's."""
     outputs = (*launch.output_parameters, *launch.output_artifacts)
-    return [*(Path(file.path) for file in launch.inputs), *(Path(file.path) for file in outputs)]
+    inputs = [*(file.path for file in launch.inputs), *launch.left_out]
+    return [Path(path) for path in (*inputs, *(file.path for file in outputs))]
 
 
 def _views(launch: Launch, folder: StepFolder, cwd: Path) -> Views:

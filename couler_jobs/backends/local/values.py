@@ -95,6 +95,7 @@ class Launch:
     sidecars: tuple[Container, ...] = ()  #: run beside it, and are ended with it
     mounts: tuple[Mount, ...] = ()
     inputs: tuple[InputFile, ...] = ()
+    left_out: tuple[str, ...] = ()  #: paths of optional inputs that nobody gives: nothing is there
     output_parameters: tuple[OutputFile, ...] = ()
     output_artifacts: tuple[OutputFile, ...] = ()
     wants_result: bool = False  #: whether stdout is to be reported as `Ended.result`

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import pytest
 
+from couler_jobs.backends.local import private
 from couler_jobs.backends.local.client import LocalBackend
 from couler_jobs.backends.local.supported import refuse_unsupported
 from couler_jobs.errors import Rejected
@@ -169,6 +171,18 @@ def test_what_one_step_leaves_another_finds(
         groups=[step("a", "make"), given("b", "take", **artifact)],
     )
     assert (run.phase, run.message) == (Phase.SUCCEEDED, "")
+
+
+@pytest.mark.skipif(not private.possible(), reason="no private mounts: steps see this machine's")
+def test_an_input_that_nobody_gives_is_not_there_whatever_this_machine_has_there(
+    local: LocalBackend, tmp_path: Path
+) -> None:
+    stranger = tmp_path / "stranger"
+    stranger.write_text("of another run")
+    take = sh("take", f"test ! -e {stranger}", **into(path=str(stranger), optional=True))
+    run = ran(local, take, groups=[given("b", "take")])
+    assert (run.phase, run.message) == (Phase.SUCCEEDED, "")
+    assert stranger.read_text() == "of another run"
 
 
 def test_a_key_is_a_place_that_steps_share(local: LocalBackend) -> None:

@@ -317,7 +317,7 @@ def test_lists_of_named_things_are_joined_by_name() -> None:
     own = {"env": [{"name": "B", "value": "2"}], "args": ["o"]}
     merged = joined(defaults, own)
     assert merged["args"] == ["o"]
-    assert [variable["name"] for variable in merged["env"]] == ["B", "A"]
+    assert [variable["name"] for variable in merged["env"]] == ["A", "B"]
 
 
 @pytest.mark.parametrize(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, Literal
 
 from couler_jobs.backends.local.engine.mounts import mounts_of
@@ -45,6 +45,7 @@ def launch_of(node: str, filled: Filled, *, wants_result: bool) -> Launch:
         sidecars=tuple(map(_container, body.get("sidecars") or ())),
         mounts=mounts_of(body),
         inputs=tuple(_input(artifact) for artifact in filled.artifacts.values()),
+        left_out=tuple(_left_out(filled)),
         output_parameters=_output_parameters(body),
         output_artifacts=_output_artifacts(body),
         wants_result=wants_result,
@@ -152,6 +153,12 @@ def _input(artifact: Mapping[str, Any]) -> InputFile:
         mode=artifact.get("mode"),
         recursive=bool(artifact.get("recurseMode")),
     )
+
+
+def _left_out(filled: Filled) -> Iterator[str]:
+    for artifact in filled.template.inputs.get("artifacts") or ():
+        if artifact["name"] not in filled.artifacts and artifact.get("path"):
+            yield artifact["path"]
 
 
 def _remote(artifact: Mapping[str, Any]) -> Mapping[str, Any] | None:
