@@ -212,7 +212,9 @@ def test_leaving_a_notebook_by_sys_exit(
 @pytest.mark.parametrize("cells", [[], [markdown("only text")]])
 def test_a_notebook_without_code_succeeds(tmp_path: Path, cells: list[Cell]) -> None:
     ran = run(request_for(tmp_path, cells))
-    assert (ran.exit_code, ran.result["cells"], ran.log) == (0, 0, "")
+    assert (ran.exit_code, ran.result["cells"]) == (0, 0)
+    # A kernel that is ended while it still answers its first message may say that it was.
+    assert [line for line in ran.log.splitlines() if "caught in kernel" not in line] == []
 
 
 @pytest.fixture(scope="module")
