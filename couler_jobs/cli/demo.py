@@ -14,6 +14,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from couler_jobs.cli.exits import Terminated, terminable
 from couler_jobs.cli.options import Commands, add_json, command
 
 if TYPE_CHECKING:
@@ -53,7 +54,8 @@ def run(arguments: argparse.Namespace) -> int:
         print(text, file=sys.stderr if arguments.json else sys.stdout, flush=True)
 
     settings = config(arguments)
-    with _ended_by_signals(), _folder(arguments) as folder:
+    # a closed terminal ends it as SIGTERM does any command: its JupyterLab goes with it
+    with terminable(signal.SIGHUP), _folder(arguments) as folder:
         lab = JupyterLab(project=folder / "project", home=folder / "state", config=settings)
         lab.project.mkdir(parents=True, exist_ok=True)
         try:
@@ -113,22 +115,6 @@ def _refuse_pods_unknown() -> None:
 
 
 @contextlib.contextmanager
-def _ended_by_signals() -> Iterator[None]:
-    """SIGTERM and a closed terminal end the demo as Ctrl-C does: its JupyterLab goes with it."""
-    signals = (signal.SIGTERM, signal.SIGHUP)
-    before = [(number, signal.signal(number, _leave)) for number in signals]
-    try:
-        yield
-    finally:
-        for number, handler in before:
-            signal.signal(number, handler)
-
-
-def _leave(number: int, _frame: object) -> None:
-    sys.exit(128 + number)
-
-
-@contextlib.contextmanager
 def _folder(arguments: argparse.Namespace) -> Iterator[Path]:
     if arguments.folder:
         yield arguments.folder.absolute()
@@ -142,5 +128,9 @@ def _folder(arguments: argparse.Namespace) -> Iterator[Path]:
 def _stay_open(lab: JupyterLab, say: Say) -> None:
     say(f"JupyterLab stays open; Ctrl-C ends it: {lab.link}")
     if lab.process is not None:
-        with contextlib.suppress(KeyboardInterrupt):
+        try:
             lab.process.wait()
+        except Terminated:
+            raise
+        except KeyboardInterrupt:  # what it says above
+            return

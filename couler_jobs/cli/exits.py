@@ -33,7 +33,6 @@ class Exit(enum.IntEnum):
     TIMEOUT = 124  #: as timeout(1) has it
     INTERRUPTED = 130  #: 128 + SIGINT
     PIPE = 141  #: 128 + SIGPIPE
-    TERMINATED = 143  #: 128 + SIGTERM
 
 
 CODES = {
@@ -54,28 +53,32 @@ OF_ERRORS: tuple[tuple[type[CoulerJobsError], Exit], ...] = (
 
 
 class Terminated(KeyboardInterrupt):
-    """SIGTERM came, such as from a CI system whose job was cancelled: end as at Ctrl-C."""
+    """A signal came, such as SIGTERM from a CI system whose job was cancelled: end as at Ctrl-C."""
+
+    def __init__(self, number: int) -> None:
+        super().__init__()
+        self.code = 128 + number  #: as a shell tells it
 
 
 @contextmanager
-def terminable() -> Iterator[None]:
-    """Inside, SIGTERM raises `Terminated`, so that what has to be said and ended still is.
+def terminable(number: signal.Signals = signal.SIGTERM) -> Iterator[None]:
+    """Inside, the signal raises `Terminated`, so that what has to be said and ended still is.
 
     Not where it is ignored, as whoever started the program wants it.
     """
-    before = signal.getsignal(signal.SIGTERM)
+    before = signal.getsignal(number)
     if current_thread() is not main_thread() or before in (signal.SIG_IGN, None):
         yield
         return
-    signal.signal(signal.SIGTERM, _terminate)
+    signal.signal(number, _terminate)
     try:
         yield
     finally:
-        signal.signal(signal.SIGTERM, before)
+        signal.signal(number, before)
 
 
-def _terminate(_number: int, _frame: FrameType | None) -> NoReturn:
-    raise Terminated
+def _terminate(number: int, _frame: FrameType | None) -> NoReturn:
+    raise Terminated(number)
 
 
 def guarded(call: Callable[[], int], *, debug: bool = False, as_json: bool = False) -> int:
@@ -89,10 +92,11 @@ def guarded(call: Callable[[], int], *, debug: bool = False, as_json: bool = Fal
     except BrokenPipeError:
         return _reader_left()
     except KeyboardInterrupt as interrupt:
-        terminated = isinstance(interrupt, Terminated)
-        word = "Terminated." if terminated else "Interrupted."
+        word, code = "Interrupted.", int(Exit.INTERRUPTED)
+        if isinstance(interrupt, Terminated):
+            word, code = "Terminated.", interrupt.code
         say("\n".join([word, *getattr(interrupt, "__notes__", [])]))
-        return Exit.TERMINATED if terminated else Exit.INTERRUPTED
+        return code
     except Exception as error:
         return _told(error, debug, as_json)
     return code
