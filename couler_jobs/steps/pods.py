@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import shlex
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -48,6 +48,16 @@ class Replicas:
         if limits := limits_of(self.resources):
             found["resources"] = {"requests": limits, "limits": dict(limits)}
         return found
+
+
+def replica_specs(kinds: Mapping[str, Replicas], container: str) -> dict[str, Any]:
+    """The replica specs of Kubeflow's training jobs, by kind; none for kinds without replicas."""
+    return {kind: one.manifest(container) for kind, one in kinds.items() if one.count > 0}
+
+
+def any_failed(kinds: Iterable[str]) -> str:
+    """The condition that a replica of one of these kinds has failed."""
+    return ", ".join(f"status.replicaStatuses.{kind}.failed > 0" for kind in kinds)
 
 
 def words_of(command: Command | None) -> list[str]:

@@ -8,7 +8,7 @@ from typing import Any
 from couler_jobs.dsl.couler.jobs import run_job
 from couler_jobs.dsl.couler.secrets import Secret
 from couler_jobs.dsl.values import Handle
-from couler_jobs.steps.pods import Command, Replicas, Resources
+from couler_jobs.steps.pods import Command, Replicas, Resources, any_failed, replica_specs
 
 
 def train(
@@ -51,8 +51,7 @@ def train(
         restart_policy=worker_restart_policy,
         secret=secret,
     )
-    kinds = {"Master": master, "Worker": workers}
-    used = {kind: one.manifest("pytorch") for kind, one in kinds.items() if one.count > 0}
+    used = replica_specs({"Master": master, "Worker": workers}, "pytorch")
     return run_job(
         manifest={
             "apiVersion": "kubeflow.org/v1",
@@ -64,7 +63,7 @@ def train(
             },
         },
         success_condition="status.replicaStatuses.Master.succeeded == 1",
-        failure_condition=", ".join(f"status.replicaStatuses.{kind}.failed > 0" for kind in used),
+        failure_condition=any_failed(used),
         timeout=timeout,
         step_name=step_name,
         env=env,

@@ -9,7 +9,7 @@ from couler_jobs.dsl.couler.jobs import run_job
 from couler_jobs.dsl.couler.secrets import Secret
 from couler_jobs.dsl.values import Handle
 from couler_jobs.errors import DeclarationError
-from couler_jobs.steps.pods import Command, Replicas, Resources
+from couler_jobs.steps.pods import Command, Replicas, Resources, any_failed, replica_specs
 
 
 def train(
@@ -69,7 +69,7 @@ def train(
     if no_chief and num_workers < 1:
         raise DeclarationError("A TFJob needs a chief or workers: give num_workers=.")
     kinds = {"PS": servers, "Worker": workers} | ({} if no_chief else {"Chief": chief})
-    used = {kind: one.manifest("tensorflow") for kind, one in kinds.items() if one.count > 0}
+    used = replica_specs(kinds, "tensorflow")
     spec: dict[str, Any] = {"runPolicy": {"cleanPodPolicy": clean_pod_policy}}
     if no_chief:
         spec["successPolicy"] = "AllWorkers"
@@ -82,7 +82,7 @@ def train(
             "spec": {**spec, "tfReplicaSpecs": used},
         },
         success_condition=f"status.replicaStatuses.{ends}.succeeded == {count}",
-        failure_condition=", ".join(f"status.replicaStatuses.{kind}.failed > 0" for kind in used),
+        failure_condition=any_failed(used),
         timeout=timeout,
         step_name=step_name,
         env=env,
