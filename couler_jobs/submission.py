@@ -68,12 +68,17 @@ def deliver(
 ) -> Any:
     """Check a manifest, make the secrets that it needs, and start it, or apply its schedule."""
     refuse_template(manifest)
-    check(manifest, target)
-    for secret in secrets:
-        place.make_secret(secret)
+    _ready(manifest, place, target, secrets)
     if has_schedule(manifest):
         return apply(manifest, place, target, wait=wait)
     return send(manifest, place)
+
+
+def _ready(manifest: Manifest, place: Backend, target: str, secrets: Sequence[Secret]) -> None:
+    """Check a manifest, and make the secrets that it needs."""
+    check(manifest, target)
+    for secret in secrets:
+        place.make_secret(secret)
 
 
 def apply_template(
@@ -106,9 +111,7 @@ def store_template(
     Raises DeclarationError for another kind, and for a template without a name.
     """
     name = _template_name(manifest)
-    check(manifest, target)
-    for secret in secrets:
-        place.make_secret(secret)
+    _ready(manifest, place, target, secrets)
     place.apply_template(manifest)
     return name
 
