@@ -7,9 +7,9 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from couler_jobs.backends.base import Backend
 from couler_jobs.errors import AlreadyExists, BackendError, NotFound
 from couler_jobs.spec.status import CronInfo, LogLine, Manifest, NodeInfo, Phase, RunInfo
+from tests.backends.templates import TemplatesInMemory
 
 BEGAN = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
 Answer = RunInfo | BackendError
@@ -40,7 +40,7 @@ def info(name: str = "w", phase: Phase = Phase.SUCCEEDED, *nodes: NodeInfo, **mo
     return RunInfo(name=name, phase=phase, **{**fields, **more})
 
 
-class FakeBackend(Backend):
+class FakeBackend(TemplatesInMemory):
     """Answers `get` from a list, the last one for ever, and remembers what it was asked."""
 
     name = "fake"
@@ -53,7 +53,6 @@ class FakeBackend(Backend):
         self.submitted: list[dict[str, Any]] = []
         self.crons: dict[str, CronInfo] = {}
         self.applied: list[dict[str, Any]] = []
-        self.templates: dict[str, Manifest] = {}
 
     def _next(self) -> RunInfo:
         answer = self.answers.pop(0) if len(self.answers) > 1 else self.answers[0]
@@ -64,18 +63,6 @@ class FakeBackend(Backend):
     def _did(self, *words: str) -> RunInfo:
         self.asked.append(words)
         return self._next()
-
-    def apply_template(self, manifest: Manifest) -> None:
-        self.templates[manifest["metadata"]["name"]] = manifest
-
-    def get_template(self, name: str) -> Manifest:
-        if name not in self.templates:
-            raise NotFound(f"There is no workflow template {name}.")
-        return self.templates[name]
-
-    def delete_template(self, name: str) -> None:
-        self.get_template(name)
-        del self.templates[name]
 
     def version(self) -> str:
         return self.speaks

@@ -7,12 +7,12 @@ from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
 
-from couler_jobs.backends.base import Backend
 from couler_jobs.errors import AlreadyExists, NotFound
 from couler_jobs.spec.status import CronInfo, LogLine, Manifest, Phase, RunInfo
+from tests.backends.templates import TemplatesInMemory
 
 
-class StandIn(Backend):
+class StandIn(TemplatesInMemory):
     """Runs by name; with `error` set, every call raises it."""
 
     name = "stand-in"
@@ -24,25 +24,12 @@ class StandIn(Backend):
         self.error: Exception | None = None
         self.after_submit: Callable[[], None] = lambda: None
         self.crons: dict[str, Manifest] = {}
-        self.templates: dict[str, Manifest] = {}
         self.after_apply: Callable[[], None] = lambda: None
         self.after_list: Callable[[], None] = lambda: None
 
     def end(self, name: str, phase: Phase, **more: Any) -> None:
         """Let a run end."""
         self.runs[name] = replace(self.runs[name], phase=phase, **more)
-
-    def apply_template(self, manifest: Manifest) -> None:
-        self.templates[manifest["metadata"]["name"]] = manifest
-
-    def get_template(self, name: str) -> Manifest:
-        if name not in self.templates:
-            raise NotFound(f"There is no workflow template {name}.")
-        return self.templates[name]
-
-    def delete_template(self, name: str) -> None:
-        self.get_template(name)
-        del self.templates[name]
 
     def version(self) -> str:
         return "4.1.2"
