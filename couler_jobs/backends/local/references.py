@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from couler_jobs.backends.local.home import default_root
-from couler_jobs.backends.local.values import Reference, Value
+from couler_jobs.backends.local.values import STORED_VOLUMES, Reference, Value
 from couler_jobs.errors import ConfigError
 
 _NAME = re.compile(r"(?!\.\.?$)[-._a-zA-Z0-9]+")
@@ -152,7 +152,6 @@ _SELECTORS = {
     "configMapRef": "config map",
     **dict.fromkeys(("usernameSecret", "passwordSecret", "sshPrivateKeySecret"), "secret"),
 }
-_VOLUMES = {"secret": ("secret", "secretName"), "configMap": ("config map", "name")}
 
 
 def unmet(value: Any, references: References, path: str = "") -> Iterator[str]:
@@ -178,7 +177,7 @@ def _unmet_volumes(
     volumes: Iterable[Mapping[str, Any]], references: References, where: str
 ) -> Iterator[str]:
     for place, volume in enumerate(volumes):
-        for field, (kind, naming) in _VOLUMES.items():
+        for field, (kind, naming) in STORED_VOLUMES.items():
             if not (source := volume.get(field)):
                 continue
             selector = {"name": source.get(naming), "optional": source.get("optional")}

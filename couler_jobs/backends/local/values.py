@@ -66,6 +66,13 @@ class Container:
 
 VolumeKind = Literal["empty", "claim", "own claim", "host path", "config map", "secret"]
 
+STORED_VOLUMES: Mapping[str, tuple[VolumeKind, str]] = {
+    "configMap": ("config map", "name"),
+    "secret": ("secret", "secretName"),
+}
+"""Volumes of what this machine's operator stores: a volume's field -> what it is here, and the
+field in it that names what is mounted. No step may write in them."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Mount:

@@ -8,7 +8,7 @@ from pathlib import PurePath
 from typing import Any
 
 from couler_jobs.backends.local.engine.tags import TagError
-from couler_jobs.backends.local.values import Mount, VolumeKind
+from couler_jobs.backends.local.values import STORED_VOLUMES, Mount, VolumeKind
 
 OWN_CLAIM = "ownClaim"
 """Marks a volume that stands for one of the workflow's `volumeClaimTemplates`."""
@@ -18,14 +18,10 @@ _KINDS: dict[str, tuple[VolumeKind, str]] = {
     "ephemeral": ("empty", ""),
     "hostPath": ("host path", "path"),
     "persistentVolumeClaim": ("claim", "claimName"),
-    "configMap": ("config map", "name"),
-    "secret": ("secret", "secretName"),
+    **STORED_VOLUMES,
     OWN_CLAIM: ("own claim", "name"),
 }
 """A volume's field -> what it is here, and the field in it that names what is mounted."""
-
-_STORED = ("config map", "secret")
-"""Those that belong to this machine's operator: no step may write in them."""
 
 
 def volumes_of(spec: Mapping[str, Any]) -> list[Mapping[str, Any]]:
@@ -76,7 +72,7 @@ def _mount(mount: Mapping[str, Any], volume: Mapping[str, Any] | None) -> Mount:
         kind=kind,
         name=str(source.get(naming, "") if naming else volume["name"]),
         sub_path=str(mount.get("subPath") or ""),
-        read_only=bool(mount.get("readOnly") or source.get("readOnly") or kind in _STORED),
+        read_only=bool(mount.get("readOnly") or source.get("readOnly") or field in STORED_VOLUMES),
         optional=bool(source.get("optional")),
     )
 
