@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from couler_jobs.backends import submissions
-from couler_jobs.backends.argo_server import api
+from couler_jobs.backends.argo_server import answers, api
 from couler_jobs.backends.argo_server.api import Kind, Request
 from couler_jobs.backends.argo_server.server import Server
 from couler_jobs.backends.submissions import SETTLE, SUBMISSION
@@ -128,7 +128,7 @@ def _make_alike(
         return _replace(server, kind, manifest)
     except NotFound:
         raise error from None  # the create did nothing, so its own end is the news
-    except api.Conflict:
+    except answers.Conflict:
         return _replace(server, kind, manifest)  # its controller was quicker: once more
     except (Rejected, Forbidden) as refusal:
         if kind is not Kind.CRON or WEBHOOK not in str(refusal):
@@ -179,7 +179,7 @@ def _lost(sent: Manifest, got: Mapping[str, Any]) -> list[str]:
     metadata = sent.get("metadata") or {}
     ours = {key: metadata[key] for key in ("labels", "annotations") if key in metadata}
     theirs = {"metadata": got.get("metadata"), "spec": got.get("spec")}
-    return list(api.dropped({"metadata": ours, "spec": sent.get("spec")}, theirs))
+    return list(answers.dropped({"metadata": ours, "spec": sent.get("spec")}, theirs))
 
 
 def _cut(what: str, lost: list[str], then: str) -> Rejected:

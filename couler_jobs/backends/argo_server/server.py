@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from couler_jobs.backends.argo_server import api, probe
+from couler_jobs.backends.argo_server import answers, api, probe
 from couler_jobs.backends.argo_server.api import Kind, Request, Response
 from couler_jobs.backends.argo_server.transport import Transport
 from couler_jobs.errors import Forbidden, NotFound, Rejected
@@ -55,7 +55,7 @@ class Server:
     def check(self, request: Request, response: Response) -> Any:
         """The body of a good answer; else the error, with the site's advice."""
         try:
-            return api.check(request, response)
+            return answers.check(request, response)
         except Forbidden as error:
             raise self.advised(error) from None
 

@@ -10,7 +10,7 @@ from collections.abc import Generator, Iterator, Mapping
 from contextlib import closing
 from typing import Any
 
-from couler_jobs.backends.argo_server import api
+from couler_jobs.backends.argo_server import answers, api
 from couler_jobs.backends.argo_server.api import Kind, Request
 from couler_jobs.backends.argo_server.logs import (
     Resume,
@@ -173,9 +173,9 @@ class Pace:
     def _opened(self, request: Request) -> Generator[Mapping[str, Any], None, None]:
         with closing(self._server.transport.stream(request)) as lines:
             for line in lines:
-                item = api.stream_line(line)
+                item = answers.stream_line(line)
                 if "error" in item:
-                    raise api.stream_error(request, item["error"])
+                    raise answers.stream_error(request, item["error"])
                 self._good = self._server.clock()
                 yield item.get("result") or {}
 

@@ -20,7 +20,8 @@ from socket import gaierror
 from typing import TYPE_CHECKING, Any, Protocol
 from urllib.parse import urlencode, urljoin, urlsplit
 
-from couler_jobs.backends.argo_server.api import Request, Response, failure
+from couler_jobs.backends.argo_server.answers import failure
+from couler_jobs.backends.argo_server.api import Request, Response
 from couler_jobs.errors import ConfigError, Rejected, Unavailable
 
 if TYPE_CHECKING:

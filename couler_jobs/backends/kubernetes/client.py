@@ -9,7 +9,7 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 from couler_jobs.backends import submissions
-from couler_jobs.backends.argo_server import api
+from couler_jobs.backends.argo_server import answers
 from couler_jobs.backends.base import Backend
 from couler_jobs.backends.kubernetes import derived, nodes, secrets, streams
 from couler_jobs.backends.kubernetes.checks import check_cron, check_workflow
@@ -174,7 +174,7 @@ class KubernetesBackend(Backend):
     def resume(self, name: str, node: str | None = None) -> RunInfo:
         """Go on after `suspend`, or past suspend templates (all, or the node of that name)."""
         for _ in range(TRIES):
-            with contextlib.suppress(api.Conflict):  # the controller was quicker: once more
+            with contextlib.suppress(answers.Conflict):  # the controller was quicker: once more
                 return self._resume(name, node)
         raise Unavailable(f"Workflow {name} changes too quickly to be resumed; try again later.")
 
@@ -323,7 +323,7 @@ class KubernetesBackend(Backend):
         name = manifest["metadata"]["name"]
         for _ in range(TRIES):
             there = self._objects.get(resource, name)
-            with contextlib.suppress(api.Conflict):  # its controller was quicker: once more
+            with contextlib.suppress(answers.Conflict):  # its controller was quicker: once more
                 return self._objects.replace(resource, submissions.merged(there, manifest))
         words = resource.words.capitalize()
         raise Unavailable(f"{words} {name} changes too quickly; try again later.")

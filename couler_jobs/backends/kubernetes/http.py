@@ -102,7 +102,7 @@ class HttpObjects:
         return _json(what, create, body=manifest, **self._at(resource), **asked)
 
     def replace(self, resource: Resource, manifest: Object) -> Object:
-        """Replace an object; `api.Conflict` if its `resourceVersion` is not the one it has."""
+        """Replace an object; `answers.Conflict` if its `resourceVersion` is not the one it has."""
         name = manifest["metadata"]["name"]
         what = f"update {resource.words} {name}"
         api.encode(manifest, what)

@@ -10,7 +10,7 @@ import json
 from collections.abc import Generator, Mapping
 from typing import Any, Protocol
 
-from couler_jobs.backends.argo_server import api
+from couler_jobs.backends.argo_server import answers
 from couler_jobs.errors import AlreadyExists, BackendError, Unavailable
 
 Object = dict[str, Any]
@@ -55,7 +55,7 @@ class Objects(Protocol):
         """Store an object; unknown fields are refused. `dry`: have it checked only."""
 
     def replace(self, resource: Resource, manifest: Object) -> Object:
-        """Replace an object; `api.Conflict` if its `resourceVersion` is not the one it has."""
+        """Replace an object; `answers.Conflict` if its `resourceVersion` is not the one it has."""
 
     def patch(self, resource: Resource, name: str, change: Object) -> Object:
         """Merge a change into an object (RFC 7386)."""
@@ -72,7 +72,7 @@ class Objects(Protocol):
 
 _REASONS: Mapping[str, type[BackendError]] = {
     "AlreadyExists": AlreadyExists,
-    "Conflict": api.Conflict,
+    "Conflict": answers.Conflict,
     "Expired": Gone,
     "Gone": Gone,
 }
@@ -94,13 +94,13 @@ def failure(what: str, status: int, body: str | bytes | None) -> BackendError:
 
 
 def _kind(status: int, reason: str, sentence: str) -> type[BackendError]:
-    for words, kind in api.MISTAKES.items():
+    for words, kind in answers.MISTAKES.items():
         if words in sentence:
             return kind
     if status == 410:
         return Gone
     by_status = Unavailable if status >= 500 else BackendError
-    return _REASONS.get(reason, api.HTTP.get(status, by_status))
+    return _REASONS.get(reason, answers.HTTP.get(status, by_status))
 
 
 def _status_object(body: str | bytes | None) -> Mapping[str, Any]:

@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from couler_jobs.backends.argo_server.api import stream_line
+from couler_jobs.backends.argo_server.answers import stream_line
 from couler_jobs.backends.argo_server.logs import (
     POD_NAME_FORMAT,
     Resume,

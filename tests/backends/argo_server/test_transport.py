@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 import responses
 
-from couler_jobs.backends.argo_server import api
+from couler_jobs.backends.argo_server import answers, api
 from couler_jobs.backends.argo_server.api import Kind, Request, Response
 from couler_jobs.backends.argo_server.client import ArgoServerBackend
 from couler_jobs.backends.argo_server.transport import HttpTransport, Timeouts
@@ -156,7 +156,7 @@ def test_a_create_is_not_sent_again_by_the_transport(
 ) -> None:
     server.faults.append(fault)
     with pytest.raises(Unavailable):
-        api.check(CREATE, transport.send(CREATE))
+        answers.check(CREATE, transport.send(CREATE))
     assert len(server.times) == 1
 
 
@@ -466,9 +466,9 @@ def test_no_error_nor_log_tells_the_token(
 def read_all(transport: HttpTransport, *, streamed: bool) -> None:
     """An answer, or a stream, to its end."""
     if not streamed:
-        api.check(GET, transport.send(GET))
+        answers.check(GET, transport.send(GET))
     for line in transport.stream(GET):
-        api.check(GET, Response(status=200, body=line))
+        answers.check(GET, Response(status=200, body=line))
 
 
 # --- TLS

@@ -7,7 +7,7 @@ from collections.abc import Generator, Mapping
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from couler_jobs.backends.argo_server.api import Conflict
+from couler_jobs.backends.argo_server.answers import Conflict
 from couler_jobs.backends.kubernetes.client import KubernetesBackend
 from couler_jobs.backends.kubernetes.objects import Object, Resource
 from couler_jobs.errors import AlreadyExists, NotFound, Rejected

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from couler_jobs.backends.argo_server.api import Conflict
+from couler_jobs.backends.argo_server.answers import Conflict
 from couler_jobs.backends.kubernetes.client import TRIES, KubernetesBackend
 from couler_jobs.backends.kubernetes.objects import Gone, Resource
 from couler_jobs.backends.submissions import SUBMISSION

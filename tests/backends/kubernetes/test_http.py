@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from couler_jobs.backends.argo_server.api import Conflict
+from couler_jobs.backends.argo_server.answers import Conflict
 from couler_jobs.backends.kubernetes import http as ours
 from couler_jobs.backends.kubernetes.client import KubernetesBackend
 from couler_jobs.backends.kubernetes.http import HttpObjects
