@@ -20,7 +20,8 @@ from couler_jobs.backends.local.engine import Engine, reset_for_retry
 from couler_jobs.backends.local.home import open_home
 from couler_jobs.backends.local.references import References, unmet
 from couler_jobs.backends.local.step_folder import step_folder
-from couler_jobs.backends.local.store import Store, StoredRun
+from couler_jobs.backends.local.store import Store
+from couler_jobs.backends.local.stored import StoredRun
 from couler_jobs.backends.local.supported import refuse_unsupported
 from couler_jobs.backends.local.template_refs import standalone
 from couler_jobs.backends.local.values import Request

@@ -13,7 +13,8 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from couler_jobs.backends.local.store import Store, StoredRun, add_run
+from couler_jobs.backends.local.store import Store, add_run
+from couler_jobs.backends.local.stored import StoredRun
 from couler_jobs.errors import NotFound
 from couler_jobs.spec.status import Manifest
 

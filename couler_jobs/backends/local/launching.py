@@ -15,7 +15,8 @@ from pathlib import Path
 from couler_jobs.backends.local import kernel
 from couler_jobs.backends.local.home import Home, full_disk
 from couler_jobs.backends.local.process import clean_environment
-from couler_jobs.backends.local.store import Store, StoredRun
+from couler_jobs.backends.local.store import Store
+from couler_jobs.backends.local.stored import StoredRun
 from couler_jobs.errors import Unavailable
 from couler_jobs.spec.status import Phase
 

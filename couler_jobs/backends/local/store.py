@@ -1,31 +1,28 @@
-"""The database of the local engine: runs, their nodes, and what users asked of them.
-
-SQLite in WAL mode: readers never wait. Every write begins with `BEGIN IMMEDIATE`, because a
-transaction that reads first and writes later fails at once under contention, whatever its time-out.
-"""
+"""The database of the local engine: runs, their nodes, and what users asked of them."""
 
 from __future__ import annotations
 
-import json
-import sqlite3
 import time
-from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import asdict, dataclass, field, replace
-from datetime import UTC, datetime
-from pathlib import Path
-from random import SystemRandom
-from typing import Any, TypeVar
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import replace
+from typing import Any
 
 import sqlalchemy as sa
 from sqlalchemy.dialects.sqlite import insert
 
-from couler_jobs.backends.local.home import full_disk
+from couler_jobs.backends.local.database import Database
 from couler_jobs.backends.local.identity import Identity
+from couler_jobs.backends.local.stored import (
+    StoredRun,
+    moment,
+    node_from,
+    plain_node,
+    run_from,
+    run_row,
+)
 from couler_jobs.backends.local.values import Decision, Request
-from couler_jobs.errors import AlreadyExists, NotFound, Unavailable
-from couler_jobs.spec.status import Manifest, NodeInfo, Phase, RunInfo
-
-T = TypeVar("T")
+from couler_jobs.errors import AlreadyExists, NotFound
+from couler_jobs.spec.status import NodeInfo, Phase
 
 _metadata = sa.MetaData()
 _runs = sa.Table(
@@ -75,118 +72,11 @@ _requests = sa.Table(
     sa.Column("node", sa.Text),
 )
 
-_PASSING = {
-    sqlite3.SQLITE_BUSY,
-    sqlite3.SQLITE_LOCKED,
-    sqlite3.SQLITE_PROTOCOL,
-    sqlite3.SQLITE_CANTOPEN,
-    sqlite3.SQLITE_IOERR,
-    sqlite3.SQLITE_FULL,
-}
-"""Errors that may be gone a moment later: by their primary code, the lowest eight bits."""
 
+class Store(Database):
+    """The runs in the database at one path."""
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class StoredRun:
-    """One row of the runs. Times are seconds since the epoch."""
-
-    uid: str
-    name: str
-    created_at: float
-    manifest: Manifest
-    started_at: float | None = None
-    finished_at: float | None = None
-    phase: Phase = Phase.PENDING
-    message: str = ""
-    suspended: bool = False
-    shutdown: str = ""
-    outputs: Mapping[str, str] = field(default_factory=dict)
-    revision: int = 0
-    supervisor: Identity | None = None
-    guard: Identity | None = None
-    starts: int = 0
-    asked_at: float = 0.0
-
-    @property
-    def namespace(self) -> str:
-        """The manifest's own, "local" where it names none."""
-        return self.manifest["metadata"].get("namespace") or "local"
-
-    @property
-    def labels(self) -> dict[str, str]:
-        """The manifest's, with those of its `workflowMetadata`."""
-        more = self.manifest["spec"].get("workflowMetadata") or {}
-        return {**(self.manifest["metadata"].get("labels") or {}), **(more.get("labels") or {})}
-
-    @property
-    def annotations(self) -> dict[str, str]:
-        """The manifest's, with those of its `workflowMetadata`."""
-        own = self.manifest["metadata"].get("annotations") or {}
-        more = self.manifest["spec"].get("workflowMetadata") or {}
-        return {**own, **(more.get("annotations") or {})}
-
-    @property
-    def expires_at(self) -> float | None:
-        """When its `ttlStrategy` has it deleted: that of its phase, else the one for any end."""
-        ttl = self.manifest["spec"].get("ttlStrategy")
-        if not ttl or self.finished_at is None or not self.phase.ended:
-            return None
-        good = self.phase is Phase.SUCCEEDED
-        seconds = ttl.get("secondsAfterSuccess" if good else "secondsAfterFailure")
-        seconds = ttl.get("secondsAfterCompletion") if seconds is None else seconds
-        return None if seconds is None else self.finished_at + float(seconds)
-
-    def info(self, nodes: Iterable[NodeInfo] = ()) -> RunInfo:
-        """The run as the backend protocol shows it."""
-        by_name = {node.name: node for node in nodes}
-        spec = self.manifest["spec"]
-        arguments = (spec.get("arguments") or {}).get("parameters") or ()
-        return RunInfo(
-            name=self.name,
-            uid=self.uid,
-            namespace=self.namespace,
-            phase=self.phase,
-            message=self.message,
-            progress=_progress(by_name.values()),
-            labels=self.labels,
-            annotations=self.annotations,
-            parameters={p["name"]: str(p["value"]) for p in arguments if "value" in p},
-            nodes=by_name,
-            outputs={"parameters": dict(self.outputs)} if self.outputs else {},
-            created_at=_moment(self.created_at),
-            started_at=_moment(self.started_at),
-            finished_at=_moment(self.finished_at),
-            suspended=self.suspended,
-            shutdown=self.shutdown,
-            active_deadline=spec.get("activeDeadlineSeconds"),
-        )
-
-
-class Store:
-    """The database at one path; made when it is not there. Safe to use from several threads.
-
-    `patience` is how long, in seconds, a locked, full or unreadable disk is waited for before
-    `Unavailable` is raised. `durable` waits for the disk at each commit: a user who was told
-    that a run exists finds it after a power cut; a supervisor's transitions need only survive
-    the death of processes.
-    """
-
-    def __init__(self, path: Path, *, patience: float = 10.0, durable: bool = True) -> None:
-        self._path, self._patience = path, patience
-        self._engine = sa.create_engine(
-            sa.URL.create("sqlite", database=str(path)),
-            poolclass=sa.NullPool if durable else sa.StaticPool,
-            connect_args={"timeout": min(patience, 5.0), "check_same_thread": durable},
-        )
-        synchronous = "FULL" if durable else "NORMAL"
-        sa.event.listen(self._engine, "connect", _prepare(synchronous))
-        sa.event.listen(self._engine, "begin", _begin)
-        self._writer = self._engine.execution_options(begin="BEGIN IMMEDIATE")
-        self._patiently(self._create)
-
-    def close(self) -> None:
-        """Let go of the file."""
-        self._engine.dispose()
+    tables = _metadata
 
     # --- runs
 
@@ -206,14 +96,14 @@ class Store:
         row = self.read(lambda c: c.execute(_runs.select().where(_runs.c.name == name)).first())
         if row is None:
             raise NotFound(f"There is no workflow named {name} on this machine.")
-        return _stored(row)
+        return run_from(row)
 
     def by_uid(self, uid: str) -> StoredRun:
         """The run of that uid, or `NotFound`."""
         row = self.read(lambda c: c.execute(_runs.select().where(_runs.c.uid == uid)).first())
         if row is None:
             raise NotFound(f"There is no workflow with the uid {uid} on this machine.")
-        return _stored(row)
+        return run_from(row)
 
     def revision(self, uid: str) -> int | None:
         """A number that grows with every change of the run; None once it is deleted."""
@@ -232,7 +122,7 @@ class Store:
             query = query.where(_runs.c.uid.in_(carrying))
         if after is not None:
             query = query.where(sa.tuple_(_runs.c.created_at, _runs.c.uid) < sa.tuple_(*after))
-        return [_stored(row) for row in self.read(lambda c: c.execute(query).all())]
+        return [run_from(row) for row in self.read(lambda c: c.execute(query).all())]
 
     def nodes(self, uid: str) -> tuple[NodeInfo, ...]:
         """The nodes of a run in the order in which they came up."""
@@ -244,7 +134,7 @@ class Store:
         """The uids of the ended runs whose `ttlStrategy` has them deleted by now."""
         ttl = sa.func.json_extract(sa.type_coerce(_runs.c.manifest, sa.Text), "$.spec.ttlStrategy")
         query = _runs.select().where(_runs.c.finished_at <= now, ttl.is_not(None))
-        runs = map(_stored, self.read(lambda c: c.execute(query).all()))
+        runs = map(run_from, self.read(lambda c: c.execute(query).all()))
         return [run.uid for run in runs if run.expires_at is not None and run.expires_at <= now]
 
     def delete(self, uid: str) -> None:
@@ -288,7 +178,7 @@ class Store:
 
         def work(connection: sa.Connection) -> StoredRun | None:
             found = connection.execute(_runs.select().where(_runs.c.uid == uid)).first()
-            run = None if found is None else _stored(found)
+            run = None if found is None else run_from(found)
             if run is None or run.phase.ended or (run.supervisor and run.supervisor.alive):
                 return None
             started_at = time.time() if run.started_at is None else run.started_at
@@ -300,7 +190,7 @@ class Store:
                 started_at=started_at,
                 phase=Phase.RUNNING,
             )
-            row = _row(claimed)
+            row = run_row(claimed)
             changed = ("supervisor", "guard", "starts", "started_at", "phase")
             self._change(connection, uid, **{name: row[name] for name in changed})
             return claimed
@@ -343,13 +233,13 @@ class Store:
 
         A final state stays what it is.
         """
-        moment = _moment(at)
+        ended_at = moment(at)
 
         def work(connection: sa.Connection) -> None:
             query = sa.select(_nodes.c.node).where(_nodes.c.uid == uid)
             nodes = [node_from(plain) for plain in connection.execute(query).scalars()]
             ended = [
-                replace(node, phase=phase, message=message, finished_at=moment)
+                replace(node, phase=phase, message=message, finished_at=ended_at)
                 for node in nodes
                 if not node.phase.ended
             ]
@@ -386,16 +276,6 @@ class Store:
             for row in self.read(lambda c: c.execute(query).all())
         ]
 
-    # --- how
-
-    def _create(self) -> None:
-        with self._engine.connect() as connection:
-            raw = connection.connection.cursor()
-            raw.execute("PRAGMA journal_mode = WAL")
-            raw.close()
-        with self._writer.begin() as connection:
-            _metadata.create_all(connection)
-
     @staticmethod
     def _change(connection: sa.Connection, uid: str, **changes: Any) -> None:
         connection.execute(
@@ -403,49 +283,6 @@ class Store:
             .where(_runs.c.uid == uid)
             .values(revision=_runs.c.revision + 1, **changes)
         )
-
-    def read(self, work: Callable[[sa.Connection], T]) -> T:
-        """What `work` answers, in a transaction that reads."""
-
-        def attempt() -> T:
-            with self._engine.begin() as connection:
-                return work(connection)
-
-        return self._patiently(attempt)
-
-    def write(self, work: Callable[[sa.Connection], T]) -> T:
-        """What `work` answers, in a transaction that writes: all of it, or nothing."""
-
-        def attempt() -> T:
-            with self._writer.begin() as connection:
-                return work(connection)
-
-        return self._patiently(attempt)
-
-    def _patiently(self, attempt: Callable[[], T]) -> T:
-        pauses = _pauses(time.monotonic() + self._patience)
-        while True:
-            try:
-                return attempt()
-            except sa.exc.IntegrityError:
-                raise
-            except sa.exc.DBAPIError as error:
-                passing = _code(error) in _PASSING and self._path.parent.exists()
-                pause = next(pauses, None) if passing else None
-                if pause is None:
-                    raise Unavailable(self._sentence(error)) from error
-                time.sleep(pause)
-
-    def _sentence(self, error: sa.exc.DBAPIError) -> str:
-        code = _code(error)
-        if code == sqlite3.SQLITE_FULL:
-            return full_disk(self._path)
-        if code in (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB):
-            return (
-                f"The database {self._path} is damaged ({error.orig}). "
-                "Move it away to go on with an empty one."
-            )
-        return f"The database {self._path} could not be used ({error.orig}): try again."
 
 
 def runs_under_way() -> sa.Select[tuple[str]]:
@@ -456,33 +293,10 @@ def runs_under_way() -> sa.Select[tuple[str]]:
 
 def add_run(connection: sa.Connection, run: StoredRun) -> None:
     """Record a new run within a transaction; `IntegrityError` if its name is taken."""
-    connection.execute(sa.insert(_runs).values(**_row(run)))
+    connection.execute(sa.insert(_runs).values(**run_row(run)))
     rows = [{"uid": run.uid, "key": k, "value": v} for k, v in run.labels.items()]
     if rows:
         connection.execute(sa.insert(_labels), rows)
-
-
-def _code(error: sa.exc.DBAPIError) -> int:
-    return int(getattr(error.orig, "sqlite_errorcode", 0)) & 0xFF
-
-
-def _pauses(deadline: float) -> Iterator[float]:
-    longest = 0.05
-    while time.monotonic() < deadline:
-        yield SystemRandom().uniform(0, longest)  # spreads writers
-        longest = min(longest * 2, 1.0)
-
-
-def _prepare(synchronous: str) -> Callable[[Any, Any], None]:
-    def prepare(connection: Any, _record: Any) -> None:
-        connection.isolation_level = None  # transactions begin where we say so
-        connection.execute(f"PRAGMA synchronous = {synchronous}").close()
-
-    return prepare
-
-
-def _begin(connection: sa.Connection) -> None:
-    connection.exec_driver_sql(connection.get_execution_options().get("begin", "BEGIN"))
 
 
 def _put_nodes(connection: sa.Connection, uid: str, nodes: Iterable[NodeInfo]) -> None:
@@ -495,55 +309,3 @@ def _put_nodes(connection: sa.Connection, uid: str, nodes: Iterable[NodeInfo]) -
             ),
             rows,
         )
-
-
-def plain_node(node: NodeInfo) -> dict[str, Any]:
-    """A node as JSON carries it, without what is empty."""
-    fields = {name: getattr(node, name) for name in node.__slots__}
-    for name in ("started_at", "finished_at"):
-        fields[name] = None if fields[name] is None else fields[name].timestamp()
-    return {name: _plain(value) for name, value in fields.items() if value not in (None, "", ())}
-
-
-def _plain(value: Any) -> Any:
-    if isinstance(value, Mapping):
-        return {key: _plain(item) for key, item in value.items()}
-    return list(value) if isinstance(value, tuple) else value
-
-
-def node_from(plain: Mapping[str, Any]) -> NodeInfo:
-    """What `plain_node` made of a node, as it was."""
-    fields = dict(plain)
-    fields["phase"] = Phase(fields["phase"])
-    fields["children"] = tuple(fields.get("children", ()))
-    for name in ("started_at", "finished_at"):
-        fields[name] = _moment(fields.get(name))
-    return NodeInfo(**fields)
-
-
-def _row(run: StoredRun) -> dict[str, Any]:
-    row: dict[str, Any] = {name: getattr(run, name) for name in run.__slots__}
-    row["phase"] = run.phase.value
-    row["manifest"] = json.loads(json.dumps(run.manifest))
-    row["outputs"] = dict(run.outputs)
-    for name in ("supervisor", "guard"):
-        row[name] = None if row[name] is None else asdict(row[name])
-    return row
-
-
-def _stored(row: Any) -> StoredRun:
-    fields = dict(row._mapping)
-    fields["phase"] = Phase(fields["phase"])
-    for name in ("supervisor", "guard"):
-        fields[name] = Identity(**fields[name]) if fields[name] else None
-    return StoredRun(**fields)
-
-
-def _progress(nodes: Iterable[NodeInfo]) -> str:
-    pods = [node for node in nodes if node.type == "Pod"]
-    done = sum(node.phase is Phase.SUCCEEDED for node in pods)
-    return f"{done}/{len(pods)}" if pods else ""
-
-
-def _moment(seconds: float | None) -> datetime | None:
-    return None if seconds is None else datetime.fromtimestamp(seconds, UTC)

@@ -25,7 +25,8 @@ if TYPE_CHECKING:
     from couler_jobs.backends.local.answers import Answers
     from couler_jobs.backends.local.home import Home, RunFolder
     from couler_jobs.backends.local.steps import Steps
-    from couler_jobs.backends.local.store import Store, StoredRun
+    from couler_jobs.backends.local.store import Store
+    from couler_jobs.backends.local.stored import StoredRun
     from couler_jobs.backends.local.values import Decision, Event, Request
     from couler_jobs.spec.status import NodeInfo
 

@@ -21,7 +21,7 @@ from couler_jobs.backends.local.cron import (
 )
 from couler_jobs.backends.local.cron_store import StoredCron
 from couler_jobs.backends.local.engine.driver import Engine
-from couler_jobs.backends.local.store import StoredRun
+from couler_jobs.backends.local.stored import StoredRun
 from couler_jobs.errors import NotFound
 from couler_jobs.spec.cron import next_times
 from couler_jobs.spec.status import Phase, RunInfo

@@ -19,7 +19,8 @@ from typing import Any
 
 from couler_jobs.backends.local import engine, kernel, steps
 from couler_jobs.backends.local.home import Home, open_home
-from couler_jobs.backends.local.store import Store, StoredRun
+from couler_jobs.backends.local.store import Store
+from couler_jobs.backends.local.stored import StoredRun
 from couler_jobs.backends.local.supervisor import attend, guard
 from tests.backends.workflows import sh, workflow
 

@@ -10,7 +10,8 @@ from pathlib import Path
 
 import psutil
 
-from couler_jobs.backends.local.store import Store, StoredRun
+from couler_jobs.backends.local.store import Store
+from couler_jobs.backends.local.stored import StoredRun
 
 
 def unmeasured() -> dict[str, str]:

@@ -224,7 +224,7 @@ def test_a_supervisor_that_never_came_up_is_replaced(
 def test_a_run_whose_start_was_lost_is_started_by_whoever_looks(
     local: LocalBackend, home: Home
 ) -> None:
-    from couler_jobs.backends.local.store import StoredRun
+    from couler_jobs.backends.local.stored import StoredRun
 
     manifest = workflow(sh("a", "true"), name="lost")
     store = Store(home.database)

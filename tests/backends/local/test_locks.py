@@ -11,7 +11,8 @@ from couler_jobs.backends.local.client import LocalBackend
 from couler_jobs.backends.local.home import Home
 from couler_jobs.backends.local.locks import Locks
 from couler_jobs.backends.local.references import References
-from couler_jobs.backends.local.store import Store, StoredRun
+from couler_jobs.backends.local.store import Store
+from couler_jobs.backends.local.stored import StoredRun
 from couler_jobs.backends.local.values import Lock, Locked, Wish
 from couler_jobs.spec.status import Phase
 from tests.backends.workflows import finish, sh, wait_until, workflow

@@ -14,7 +14,8 @@ from typing import Any
 import pytest
 
 from couler_jobs.backends.local.identity import Identity, own
-from couler_jobs.backends.local.store import Store, StoredRun, node_from, plain_node
+from couler_jobs.backends.local.store import Store
+from couler_jobs.backends.local.stored import StoredRun, node_from, plain_node
 from couler_jobs.backends.local.values import Decision, Request
 from couler_jobs.errors import AlreadyExists, NotFound, Unavailable
 from couler_jobs.spec.status import NodeInfo, Phase

@@ -15,7 +15,8 @@ import pytest
 
 from couler_jobs.backends.local.client import LocalBackend
 from couler_jobs.backends.local.home import Home
-from couler_jobs.backends.local.store import Store, StoredRun
+from couler_jobs.backends.local.store import Store
+from couler_jobs.backends.local.stored import StoredRun
 from couler_jobs.backends.local.values import Request
 from couler_jobs.spec.status import Phase
 from tests.backends.local.processes import gone, kill, pid_in, soon, supervised
