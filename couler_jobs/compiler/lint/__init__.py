@@ -10,13 +10,13 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from couler_jobs.compiler.lint.context import Context
 from couler_jobs.compiler.lint.cron import check_cron
 from couler_jobs.compiler.lint.deep import check_deep
 from couler_jobs.compiler.lint.fields import cleaned, walk
 from couler_jobs.compiler.lint.metadata import check_metadata
 from couler_jobs.compiler.lint.report import Report, shown
 from couler_jobs.compiler.lint.size import check_size
-from couler_jobs.compiler.lint.templates import Context
 from couler_jobs.compiler.lint.workflow import check_spec
 from couler_jobs.spec.fields import KINDS
 from couler_jobs.spec.finding import Finding

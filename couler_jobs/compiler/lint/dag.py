@@ -15,6 +15,7 @@ from couler_jobs.compiler.lint.advice import (
     skippable_outputs,
 )
 from couler_jobs.compiler.lint.arguments import check_arguments
+from couler_jobs.compiler.lint.context import Checking, Context
 from couler_jobs.compiler.lint.graph import Ancestors, find_cycle
 from couler_jobs.compiler.lint.loops import check_hooks, check_loop, is_loop
 from couler_jobs.compiler.lint.names import check_field_name
@@ -27,13 +28,7 @@ from couler_jobs.compiler.lint.steps import (
     with_inline_inputs,
 )
 from couler_jobs.compiler.lint.tags import Scope, substitute
-from couler_jobs.compiler.lint.templates import (
-    Checking,
-    Context,
-    Template,
-    fields_for,
-    is_parameter_tag,
-)
+from couler_jobs.compiler.lint.template import Template, fields_for, is_parameter_tag
 from couler_jobs.spec.manifest import Path
 
 _RESULTS: Final = frozenset(

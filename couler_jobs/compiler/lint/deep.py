@@ -5,13 +5,14 @@ from __future__ import annotations
 from typing import Any
 
 from couler_jobs.compiler.lint.artifacts import check_location
+from couler_jobs.compiler.lint.context import Checking, Context
 from couler_jobs.compiler.lint.dag import check_dag
 from couler_jobs.compiler.lint.leaf import check_leaf
 from couler_jobs.compiler.lint.metrics import check_metrics
 from couler_jobs.compiler.lint.openings import check_closed
 from couler_jobs.compiler.lint.outputs import check_outputs
 from couler_jobs.compiler.lint.steps import check_steps
-from couler_jobs.compiler.lint.templates import Checking, Context, Template
+from couler_jobs.compiler.lint.template import Template
 
 
 def check_deep(

@@ -6,13 +6,14 @@ import re
 from collections.abc import Mapping
 from typing import Any, Final
 
+from couler_jobs.compiler.lint.context import Context
 from couler_jobs.compiler.lint.fields import Bag, tagged
 from couler_jobs.compiler.lint.graph import find_cycle
 from couler_jobs.compiler.lint.names import check_field_name
 from couler_jobs.compiler.lint.report import shown
 from couler_jobs.compiler.lint.resource import check_resource
 from couler_jobs.compiler.lint.tags import Scope, substitute
-from couler_jobs.compiler.lint.templates import Context, Template
+from couler_jobs.compiler.lint.template import Template
 from couler_jobs.spec.manifest import Path
 from couler_jobs.spec.versions import V4_1
 

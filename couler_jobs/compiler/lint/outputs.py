@@ -6,11 +6,12 @@ from collections.abc import Mapping
 from typing import Any, Final
 
 from couler_jobs.compiler.lint.artifacts import check_path
+from couler_jobs.compiler.lint.context import Context
 from couler_jobs.compiler.lint.names import check_unique, is_parameter_name
 from couler_jobs.compiler.lint.openings import check_closed
 from couler_jobs.compiler.lint.report import Report, shown
 from couler_jobs.compiler.lint.tags import Scope, substitute
-from couler_jobs.compiler.lint.templates import Context, Template, is_parameter_tag
+from couler_jobs.compiler.lint.template import Template, is_parameter_tag
 from couler_jobs.spec.manifest import Path
 
 _SOURCES: Final = ("path", "jqFilter", "jsonPath", "parameter", "expression")

@@ -6,9 +6,10 @@ import re
 from collections.abc import Iterable, Iterator, Mapping
 from typing import TYPE_CHECKING, Final
 
+from couler_jobs.compiler.lint.context import Context
 from couler_jobs.compiler.lint.report import shown
 from couler_jobs.compiler.lint.tags import Scope, substitute
-from couler_jobs.compiler.lint.templates import Context, Template
+from couler_jobs.compiler.lint.template import Template
 from couler_jobs.spec.manifest import Path
 
 if TYPE_CHECKING:

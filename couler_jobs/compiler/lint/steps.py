@@ -12,12 +12,13 @@ from couler_jobs.compiler.lint.advice import (
     skippable_outputs,
 )
 from couler_jobs.compiler.lint.arguments import check_arguments
+from couler_jobs.compiler.lint.context import Checking, Context
 from couler_jobs.compiler.lint.loops import check_hooks, check_loop, has_exit_hook, is_loop
 from couler_jobs.compiler.lint.names import check_field_name
 from couler_jobs.compiler.lint.openings import check_closed
 from couler_jobs.compiler.lint.report import shown
 from couler_jobs.compiler.lint.tags import Scope, substitute
-from couler_jobs.compiler.lint.templates import Checking, Context, Template, fields_for
+from couler_jobs.compiler.lint.template import Template, fields_for
 from couler_jobs.spec.manifest import Path
 from couler_jobs.spec.versions import V4_1
 

@@ -6,6 +6,7 @@ from typing import Any, Final
 
 from couler_jobs.compiler.lint.advice import advise_deprecated, advise_expressions
 from couler_jobs.compiler.lint.arguments import check_arguments
+from couler_jobs.compiler.lint.context import Checking, Context, run
 from couler_jobs.compiler.lint.deep import check_deep
 from couler_jobs.compiler.lint.loops import check_hooks
 from couler_jobs.compiler.lint.names import (
@@ -15,13 +16,8 @@ from couler_jobs.compiler.lint.names import (
 )
 from couler_jobs.compiler.lint.openings import check_pod_metadata
 from couler_jobs.compiler.lint.report import shown
-from couler_jobs.compiler.lint.templates import (
-    Checking,
-    Context,
-    check_pod_resources,
-    is_parameter_tag,
-    run,
-)
+from couler_jobs.compiler.lint.shallow import check_pod_resources
+from couler_jobs.compiler.lint.template import is_parameter_tag
 from couler_jobs.spec.versions import V3_5, V4_1
 
 _ALWAYS_KNOWN: Final = (

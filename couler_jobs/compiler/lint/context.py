@@ -1,151 +1,23 @@
-"""Templates: what each is, what it needs, and who calls whom."""
+"""What the checks of all templates share: which there are, what is known, who calls whom."""
 
 from __future__ import annotations
 
-import re
 from collections import ChainMap
 from collections.abc import Callable, Generator, Mapping, MutableMapping
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import Any, Final, TypeAlias
+from typing import Any, TypeAlias
 
-from couler_jobs.compiler.lint.artifacts import check_location, check_path, has_location_or_key
 from couler_jobs.compiler.lint.fields import Bag, Walked
-from couler_jobs.compiler.lint.names import check_unique
 from couler_jobs.compiler.lint.report import Report, shown
-from couler_jobs.compiler.lint.tags import EVERYTHING, UNCLOSED, Scope, filled, substitute, tags_in
+from couler_jobs.compiler.lint.shallow import check_shallow, check_timeout
+from couler_jobs.compiler.lint.tags import UNCLOSED, Scope, filled, substitute, tags_in
+from couler_jobs.compiler.lint.template import Template, is_parameter_tag
 from couler_jobs.spec.manifest import Path
-from couler_jobs.spec.versions import V4_1
 
 # Checks of templates call each other as deep as templates are nested, so they are generators that
 # yield the check they wait for, and one loop runs them all: no nesting hits a recursion limit.
 Checking: TypeAlias = "Generator[Checking, None, None]"
-
-KINDS: Final = (
-    "container",
-    "containerSet",
-    "steps",
-    "dag",
-    "script",
-    "resource",
-    "data",
-    "suspend",
-    "http",
-    "plugin",
-)
-_PODS: Final = frozenset({"container", "containerSet", "script", "resource", "data"})
-_LEAVES: Final = _PODS | {"http", "plugin"}
-_RETRY_POLICIES: Final = frozenset({"", "Always", "OnError", "OnFailure", "OnTransientError"})
-_NODE_FIELDS: Final = ("id", "startedAt", "finishedAt", "hostNodeName")
-_DIGITS: Final = re.compile(r"[+-]?[0-9]+", re.ASCII)
-_PARAMETER_TAG: Final = re.compile(r"\{\{[-a-zA-Z0-9]+(\.[-a-zA-Z0-9_]+)*\}\}", re.ASCII)
-
-BARE: Final = frozenset(_NODE_FIELDS)
-"""What may be named of a step whose template is not known until it runs."""
-
-
-@dataclass(frozen=True, eq=False)
-class Template:
-    """One template of the manifest, with what others ask of it."""
-
-    body: dict[str, Any]
-    path: Path
-
-    @cached_property
-    def name(self) -> str:
-        """Its name; empty for an inline one."""
-        name: str = self.body.get("name", "")
-        return name
-
-    @cached_property
-    def kind(self) -> str:
-        """Its first kind in Argo's order, or nothing."""
-        return next(iter(self.kinds), "")
-
-    @cached_property
-    def kinds(self) -> list[str]:
-        """All its kinds; Argo does not see an empty list of steps."""
-        return [kind for kind in KINDS if kind in self.body and self.body[kind] != []]
-
-    @property
-    def is_leaf(self) -> bool:
-        """Whether it works itself (suspend does not count)."""
-        return self.kind in _LEAVES
-
-    @property
-    def is_pod(self) -> bool:
-        """Whether it runs in a pod of its own."""
-        return self.kind in _PODS
-
-    @cached_property
-    def parameters(self) -> list[dict[str, Any]]:
-        """Its input parameters."""
-        found: list[dict[str, Any]] = self.body.get("inputs", {}).get("parameters", [])
-        return found
-
-    @cached_property
-    def artifacts(self) -> list[dict[str, Any]]:
-        """Its input artifacts."""
-        found: list[dict[str, Any]] = self.body.get("inputs", {}).get("artifacts", [])
-        return found
-
-    @cached_property
-    def needed_parameters(self) -> frozenset[str]:
-        """The input parameters that a caller must give."""
-        return frozenset(
-            parameter.get("name", "")
-            for parameter in self.parameters
-            if "value" not in parameter
-            and "default" not in parameter
-            and "configMapKeyRef" not in parameter.get("valueFrom", {})
-        )
-
-    @cached_property
-    def needed_artifacts(self) -> frozenset[str]:
-        """The input artifacts that a caller must give."""
-        return frozenset(
-            artifact.get("name", "")
-            for artifact in self.artifacts
-            if not artifact.get("optional") and not has_location_or_key(artifact)
-        )
-
-    @cached_property
-    def input_tags(self) -> frozenset[str]:
-        """The tags of its inputs."""
-        tags = {f"inputs.parameters.{item.get('name', '')}" for item in self.parameters}
-        tags.add("inputs.parameters")
-        for item in self.artifacts:
-            tags.add(f"inputs.artifacts.{item.get('name', '')}")
-            if self.is_leaf:
-                tags.add(f"inputs.artifacts.{item.get('name', '')}.path")
-        if self.is_pod:
-            tags.add("pod.name")
-        return frozenset(tags)
-
-    @cached_property
-    def node_fields(self) -> frozenset[str]:
-        """What may be named of a step or task that calls it."""
-        return frozenset(self._node_fields())
-
-    @cached_property
-    def loop_fields(self) -> frozenset[str]:
-        """The same where the step or task is a loop."""
-        results = ("outputs.result", "exitCode") if self.kind in ("script", "containerSet") else ()
-        return self.node_fields | {"outputs.parameters", *results}
-
-    def _node_fields(self) -> Generator[str, None, None]:
-        yield from _NODE_FIELDS
-        if self.body.get("daemon") is True:
-            yield "ip"
-        containers = self.body.get("containerSet", {}).get("containers", [])
-        if self.body.keys() & {"container", "script", "data", "http", "plugin"} or any(
-            container.get("name") == "main" for container in containers
-        ):
-            yield from ("outputs.result", "exitCode")
-        outputs = self.body.get("outputs", {})
-        for word in ("parameters", "artifacts"):
-            for item in outputs.get(word, []):
-                yield f"outputs.{word}.{item.get('name', '')}"
 
 
 @dataclass(eq=False)
@@ -299,7 +171,7 @@ class Context:
                 name: substitute(value, env)
                 for name, value in self.environment(template, arguments).items()
             }
-            check_timeout(self, template, substitute(timeout, values), path)
+            check_timeout(substitute(timeout, values), self.report, path)
 
     def _valueless(self, template: Template, parameter: dict[str, Any], path: Path) -> None:
         name = parameter.get("name", "")
@@ -402,11 +274,6 @@ def _is_replaced(path: Path, replaced: frozenset[Path]) -> bool:
     return False
 
 
-def is_parameter_tag(text: str) -> bool:
-    """Whether a text holds a tag in place of a name."""
-    return _PARAMETER_TAG.search(text) is not None
-
-
 def _hint(tag: str, scope: Scope) -> str:
     import difflib
 
@@ -415,106 +282,6 @@ def _hint(tag: str, scope: Scope) -> str:
         known.extend(f"{scope.node_prefix}.{name}.{what}" for what in fields)
     close = difflib.get_close_matches(tag, known[:4000], n=1, cutoff=0.75)
     return f"Did you mean {{{{{close[0]}}}}}?" if close else ""
-
-
-def fields_for(template: Template | None, external: bool, looped: bool) -> frozenset[str]:
-    """What may be named of a step or task that calls a template."""
-    if template is None:
-        return EVERYTHING if external else BARE
-    return template.loop_fields if looped else template.node_fields
-
-
-def check_timeout(context: Context, template: Template, timeout: str, path: Path) -> None:
-    """A timeout is a duration with a unit, and only of templates that work themselves."""
-    if timeout and _DIGITS.fullmatch(timeout):
-        said = f"The timeout {shown(timeout)} has no unit."
-        fix = f"Write `{timeout}s`."
-        context.report.error("timeout", path, said, fix)
-
-
-def check_shallow(template: Template, report: Report) -> None:
-    """What Argo looks at each time a template is called, whoever calls it."""
-    body, path = template.body, template.path
-    kinds = template.kinds
-    if not kinds:
-        said = f"The template {shown(template.name)} does not say what it runs."
-        report.error("template-kind", path, said, f"Write one of {', '.join(KINDS)}.")
-    elif len(kinds) > 1:
-        said = f"A template is one thing; this one is {' and '.join(kinds)}."
-        report.error("template-kind", path, said)
-    policy = body.get("retryStrategy", {}).get("retryPolicy", "")
-    if policy not in _RETRY_POLICIES:
-        said = f"{shown(policy)} is not a retry policy."
-        where = ((path, "retryStrategy"), "retryPolicy")
-        report.error("value", where, said, "Write Always, OnFailure, OnError or OnTransientError.")
-    _inputs(template, report)
-    for index, container in enumerate(body.get("initContainers", [])):
-        if not container.get("name"):
-            nameless: Path = (((path, "initContainers"), index), "name")
-            report.error("name", nameless, "An init container needs a name.")
-    _timeouts(template, report)
-    _pod_only(template, report)
-
-
-def _inputs(template: Template, report: Report) -> None:
-    path = (template.path, "inputs")
-    if template.parameters:
-        check_unique(template.parameters, report, (path, "parameters"), "parameter")
-    if template.artifacts:
-        check_unique(template.artifacts, report, (path, "artifacts"), "artifact")
-    for index, artifact in enumerate(template.artifacts):
-        where = ((path, "artifacts"), index)
-        if template.is_leaf:
-            check_path(artifact, report, where)
-        elif artifact.get("path"):
-            said = "Only a template that runs a container has paths for artifacts."
-            report.error("artifact-path", (where, "path"), said)
-        if artifact.get("from"):
-            said = "An input does not say where its artifact comes from; the caller does."
-            report.error("artifact-source", (where, "from"), said)
-        check_location(artifact, report, where)
-
-
-def _timeouts(template: Template, report: Report) -> None:
-    for word, since in (("timeout", None), ("pendingTimeout", V4_1)):
-        value = template.body.get(word, "")
-        if not value or (since is not None and report.target < since):
-            continue
-        path = (template.path, word)
-        if not template.is_leaf:
-            said = f"A template of the kind {template.kind or 'nothing'} has no {word}."
-            fix = "Use `activeDeadlineSeconds` of the workflow, or a timeout on what it calls."
-            report.error("timeout", path, said, fix)
-        elif word == "timeout" and _DIGITS.fullmatch(value):
-            said = f"The timeout {shown(value)} has no unit."
-            report.error("timeout", path, said, f"Write `{value}s`.")
-
-
-def _pod_only(template: Template, report: Report) -> None:
-    """Fields of 4.1 that only make sense where a pod is made."""
-    body = template.body
-    if report.target < V4_1:
-        return
-    if "podResources" in body:
-        path = (template.path, "podResources")
-        if template.kind in ("http", "plugin"):
-            said = f"A template of the kind {template.kind} has no pod of its own."
-            report.error("pod-only", path, said)
-        check_pod_resources(body["podResources"], report, path)
-    if body.get("resourceClaims") and not template.is_pod:
-        said = f"A template of the kind {template.kind} has no pod of its own."
-        report.error("pod-only", (template.path, "resourceClaims"), said)
-
-
-def check_pod_resources(resources: dict[str, Any], report: Report, path: Path) -> None:
-    """Resources of a whole pod: cpu, memory and huge pages, without claims."""
-    if resources.get("claims"):
-        report.error("value", (path, "claims"), "Resources of a whole pod have no claims.")
-    for word in ("limits", "requests"):
-        for name in resources.get(word, {}):
-            if name not in ("cpu", "memory") and not name.startswith("hugepages-"):
-                said = f"{shown(name)} is no resource of a whole pod; cpu, memory, hugepages-* are."
-                report.error("value", ((path, word), name), said)
 
 
 def run(checking: Checking) -> None:
