@@ -18,26 +18,20 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-import couler_jobs as cj
 from couler_jobs.errors import (
     BackendError,
     ConfigError,
     CoulerJobsError,
-    Forbidden,
-    NotFound,
-    Rejected,
 )
 from couler_jobs.spec.status import CronInfo
-from couler_jobs.submission import target_of
 from scheduler_plugin import (
     folders,
     labels,
     output_names,
-    runtime_parameters,
     schedules,
-    secrets,
     staging,
 )
+from scheduler_plugin.definition_crons import DefinitionCrons, moved
 from scheduler_plugin.definition_records import (
     COLUMNS,
     Definition,
@@ -47,13 +41,9 @@ from scheduler_plugin.definition_records import (
 )
 from scheduler_plugin.drift import drift
 from scheduler_plugin.errors import JobRefused, StagingFailed
-from scheduler_plugin.jobs import Jobs, passed_on
-from scheduler_plugin.needs import Needs, needs
+from scheduler_plugin.jobs import Jobs
 from scheduler_plugin.orders import JobRequest, Order, check, check_snapshot
-from scheduler_plugin.parameters import typed
-from scheduler_plugin.pipelines import UID, TickPlan
 from scheduler_plugin.records import milliseconds
-from scheduler_plugin.staging import JobFolder
 from scheduler_plugin.ticks import DefinitionFolder, Tick, read_tick
 
 log = logging.getLogger(__name__)
@@ -89,6 +79,7 @@ class Definitions:
     def __init__(self, records: DefinitionRecords, jobs: Jobs) -> None:
         self.records = records
         self.jobs = jobs
+        self._crons = DefinitionCrons(jobs)
         self._locks: dict[str, threading.Lock] = {}
 
     def create(self, request: DefinitionRequest) -> str:
@@ -133,7 +124,7 @@ class Definitions:
             edit = self._edit(before, tick, folder, changes)
             try:
                 self._write_tick(edit.tick, folder)
-                active = self._reschedule(before, edit.after, changes.get("active"))
+                active = self._crons.reschedule(before, edit.after, changes.get("active"))
                 after = replace(edit.after, active=active)
                 self.records.change(definition_id, _differences(before, after))
             except BaseException:
@@ -169,7 +160,7 @@ class Definitions:
             definition = self.records.get(definition_id)
             if definition.schedule is not None:
                 self._refuse_elsewhere(definition_id)
-                self._delete_cron(definition_id)
+                self._crons.delete(definition_id)
                 self.records.change(definition_id, {"active": False})
             self.jobs.delete_all(definition_id)
             self.records.remove(definition_id)
@@ -214,7 +205,7 @@ class Definitions:
 
     def folder(self, definition_id: str) -> DefinitionFolder:
         """Where a definition's files lie."""
-        return DefinitionFolder(self.jobs.settings.staging / definition_id)
+        return DefinitionFolder.of(self.jobs.settings.staging, definition_id)
 
     def _changing(self, definition_id: str) -> threading.Lock:
         """One change of a definition at a time."""
@@ -279,10 +270,10 @@ class Definitions:
         changes: Mapping[str, Any],
     ) -> Edit:
         after = replace(before, **_values(changes))
-        if moved := _moved(before, after):
+        if moves := moved(before, after):
             _check_schedule(after.schedule, after.timezone)
         origin = self._new_input(before, tick, changes)
-        touches = moved or "active" in changes
+        touches = moves or "active" in changes
         if touches and before.schedule is not None:
             self._refuse_elsewhere(before.job_definition_id)
         if origin is None and not (EDITABLE & SHARED) & changes.keys():
@@ -319,34 +310,6 @@ class Definitions:
         lies_there = staging.path_under(self.jobs.settings.root, origin).is_file()
         return origin if lies_there and tick.origin.strip("/") == origin else None
 
-    def _reschedule(self, before: Definition, after: Definition, active: bool | None) -> bool:
-        """Bring the cron workflow in line; whether it ticks now."""
-        if after.schedule is None:
-            return before.active if active is None else active
-        if _moved(before, after):
-            # one that somebody suspended in Argo's own UI is left suspended by None
-            paused = None if before.active and before.schedule else bool(before.schedule)
-            return self._apply(after, suspend=paused if active is None else not active)
-        if active is None:
-            return before.active
-        return self._resume(after) if active else self._pause(after)
-
-    def _pause(self, definition: Definition) -> bool:
-        try:
-            self.jobs.backend.suspend_cron(labels.cron_name(definition.job_definition_id))
-        except NotFound:
-            log.debug("What is not there does not tick: %s.", definition.job_definition_id)
-        except (Rejected, Forbidden):  # where none may be changed, another takes its place
-            return self._apply(definition, suspend=True)
-        return False
-
-    def _resume(self, definition: Definition) -> bool:
-        try:
-            self.jobs.backend.resume_cron(labels.cron_name(definition.job_definition_id))
-        except (NotFound, Rejected, Forbidden):  # likewise
-            return self._apply(definition, suspend=False)
-        return True
-
     def _restore(self, before: Definition, tick: Tick, edit: Edit) -> None:
         """Take an edit back that went wrong half-way; its own error is what is told."""
         folder = self.folder(before.job_definition_id)
@@ -354,75 +317,23 @@ class Definitions:
             self._write_tick(tick, folder)
             self._prune(folder, {tick.snapshot})
             if edit.touches_cron:
-                self._put_back(before)
+                self._crons.put_back(before)
         except CoulerJobsError as error:
             log.warning("Definition %s is half edited: %s", before.job_definition_id, error)
-
-    def _put_back(self, before: Definition) -> None:
-        if before.schedule is None:
-            self._delete_cron(before.job_definition_id)
-        else:
-            self._apply(before, suspend=not before.active)
-
-    # --- the cron workflow
 
     def _begin(self, definition: Definition) -> None:
         """Let it tick; only then its record says so."""
         if definition.schedule is None:
             return
-        self._apply(definition, suspend=False)
+        self._crons.apply(definition, suspend=False)
         self.records.change(definition.job_definition_id, {"active": True})
-
-    def _apply(self, definition: Definition, suspend: bool | None) -> bool:
-        """Make its cron workflow as it should be; whether it ticks now."""
-        place = self.jobs.backend
-        options = self._options(definition)
-        wanted = self._needs(definition, options)
-        manifest = schedules.manifest(
-            self._plan(definition.job_definition_id, wanted),
-            definition.schedule or "",
-            definition.timezone or "",
-            options,
-            target_of(place),
-            suspend,
-        )
-        applied = cj.schedule(self.jobs.dressed(manifest, wanted), backend=place)
-        return not applied.suspended
-
-    def _options(self, definition: Definition) -> Mapping[str, Any]:
-        settings, asked = self.jobs.settings, definition.runtime_environment_parameters
-        return runtime_parameters.check(asked, settings.defaults, settings.upper_limits)
-
-    def _needs(self, definition: Definition, options: Mapping[str, Any]) -> Needs:
-        settings = self.jobs.settings
-        return needs(definition.parameters, options, definition.compute_type, settings)
-
-    def _plan(self, definition_id: str, wanted: Needs) -> TickPlan:
-        settings = self.jobs.settings
-        run = JobFolder(settings.staging / UID)
-        return TickPlan(
-            name=labels.cron_name(definition_id),
-            labels=labels.definition_labels(job_definition_id=definition_id, owner=settings.owner)
-            | self.jobs.home,
-            python=settings.python,
-            tick_file=str(self.folder(definition_id).tick),
-            notebook_request=str(run.notebook_request),
-            env=passed_on(),
-            retries=wanted.retries,
-        )
-
-    def _delete_cron(self, definition_id: str) -> None:
-        try:
-            self.jobs.backend.delete_cron(labels.cron_name(definition_id))
-        except NotFound:
-            log.debug("The cron workflow of definition %s is gone already.", definition_id)
 
     def _undo(self, definition: Definition, folder: DefinitionFolder) -> None:
         """Leave nothing of a definition that could not be made; its own error is what is told."""
         definition_id = definition.job_definition_id
         try:
             if definition.schedule is not None:
-                self._delete_cron(definition_id)  # it may have been made, and the answer was lost
+                self._crons.delete(definition_id)  # it may have been made, and the answer was lost
         except CoulerJobsError as error:
             log.warning(
                 "A cron workflow %s may be left: %s", labels.cron_name(definition_id), error
@@ -438,19 +349,6 @@ class Definitions:
 def _values(changes: Mapping[str, Any]) -> dict[str, Any]:
     named = {name: changes[name] for name in EDITABLE & changes.keys()}
     return {name: tuple(one) if isinstance(one, list) else one for name, one in named.items()}
-
-
-def _moved(before: Definition, after: Definition) -> bool:
-    return _in_cron(before) != _in_cron(after)
-
-
-def _in_cron(definition: Definition) -> tuple[object, ...]:
-    """What of a definition its cron workflow says."""
-    asked = definition.runtime_environment_parameters or {}
-    policies = {name: asked[name] for name in schedules.IN_MANIFEST & asked.keys()}
-    typed_ones = {name: typed(text) for name, text in (definition.parameters or {}).items()}
-    references = secrets.references_in(typed_ones)
-    return definition.schedule, definition.timezone, policies, references, definition.compute_type
 
 
 def _differences(before: Definition, after: Definition) -> dict[str, Any]:

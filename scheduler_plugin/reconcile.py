@@ -373,7 +373,7 @@ class Reconciler:
 
     def _restore_tick(self, job_id: str, run: RunInfo, at: int) -> bool:
         definition = run.labels[labels.JOB_DEFINITION_ID]
-        file = ticks.DefinitionFolder(self._settings().staging / definition).tick
+        file = ticks.DefinitionFolder.of(self._settings().staging, definition).tick
         if not file.is_file():
             return False
         try:
@@ -400,7 +400,7 @@ class Reconciler:
         definition = cron.labels.get(labels.JOB_DEFINITION_ID, "")
         if not definition or cron.name != labels.cron_name(definition):
             return False
-        folder = ticks.DefinitionFolder(self._settings().staging / definition)
+        folder = ticks.DefinitionFolder.of(self._settings().staging, definition)
         return not folder.root.exists() and not self._records.has_definition(definition)
 
     @property

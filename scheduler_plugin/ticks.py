@@ -34,6 +34,11 @@ class DefinitionFolder:
 
     root: Path
 
+    @classmethod
+    def of(cls, staging_folder: Path, definition_id: str) -> DefinitionFolder:
+        """The folder of a definition below the staging path."""
+        return cls(staging_folder / definition_id)
+
     @property
     def tick(self) -> Path:
         """What a tick is asked."""
