@@ -13,7 +13,7 @@ from contextlib import contextmanager
 from importlib import import_module
 from pathlib import Path
 from types import ModuleType
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from couler_jobs.errors import DeclarationError
 
@@ -106,15 +106,17 @@ def workflows_of(path: Path) -> list[Workflow]:
 def _run(path: Path) -> list[Workflow]:
     from couler_jobs.dsl.recorder import record_into, recorded, take_recorded
     from couler_jobs.inputs import program
-    from couler_jobs.submitters import recording_submissions
+    from couler_jobs.submitters import Submitted, recording_submissions
 
     found: list[Workflow] = []
 
-    def take(workflow: Workflow) -> dict[str, Any]:
+    def take(workflow: Workflow) -> Submitted:
         from couler_jobs.build import compile
 
         found.append(workflow)
-        return compile(workflow)
+        manifest = compile(workflow)
+        metadata = manifest["metadata"]  # what is not sent has no more of a name than its prefix
+        return Submitted(manifest, metadata.get("name") or metadata["generateName"])
 
     record_into(None)  # in this copy of the context alone
     with names_of_couler(), recording_submissions(take), program(path, "__main__"):

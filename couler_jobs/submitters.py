@@ -47,6 +47,16 @@ class Submitted(dict[str, Any]):
         self.run = run
 
 
+_SUBMITTER_IMPL_ENV_VAR_KEY = "SUBMITTER_IMPLEMENTATION"
+
+
+class _SubmitterImplTypes:
+    """Couler's two ways to send, by which its own examples choose; here there is one."""
+
+    PYTHON = "Python"
+    GO = "Go"
+
+
 class ArgoSubmitter:
     """Sends workflows to a cluster.
 

@@ -15,6 +15,7 @@ from couler_jobs.cli.options import (
     add_parameters,
     command,
     parameters,
+    printing_aside,
 )
 
 
@@ -38,10 +39,11 @@ def diff(arguments: argparse.Namespace) -> int:
     from couler_jobs.inputs import read
 
     values = parameters(arguments)
-    old, new = (
-        to_yaml(_sorted(read(what, arguments.target, values)))
-        for what in (arguments.old, arguments.new)
-    )
+    with printing_aside():
+        old, new = (
+            to_yaml(_sorted(read(what, arguments.target, values)))
+            for what in (arguments.old, arguments.new)
+        )
     lines = difflib.unified_diff(
         old.splitlines(), new.splitlines(), arguments.old, arguments.new, lineterm=""
     )

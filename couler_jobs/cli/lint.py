@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from couler_jobs.cli.compile import TARGET
 from couler_jobs.cli.exits import Exit
-from couler_jobs.cli.options import WHAT, Commands, add_couler, add_json, command
+from couler_jobs.cli.options import WHAT, Commands, add_couler, add_json, command, printing_aside
 
 if TYPE_CHECKING:
     from couler_jobs.spec.finding import Finding
@@ -30,7 +30,8 @@ def lint_all(arguments: argparse.Namespace) -> int:
     from couler_jobs.cli.screen import print_json
 
     look = _in_program if arguments.couler else _findings
-    found = [(what, one) for what in arguments.what for one in look(what, arguments.target)]
+    with printing_aside():
+        found = [(what, one) for what in arguments.what for one in look(what, arguments.target)]
     if arguments.json:
         print_json([{"file": what, **asdict(finding)} for what, finding in found])
     else:

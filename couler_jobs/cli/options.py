@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import argparse
-from collections.abc import Callable, Sequence
+import sys
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager, redirect_stdout
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -43,6 +45,14 @@ def add_couler(parser: argparse.ArgumentParser) -> None:
     )
 
 
+@contextmanager
+def printing_aside() -> Iterator[None]:
+    """What a program prints while it is read goes to stderr: stdout is the command's answer."""
+    with redirect_stdout(sys.stderr):
+        yield
+
+
+@printing_aside()
 def manifests(
     arguments: argparse.Namespace, target: str
 ) -> list[tuple[dict[str, Any], Sequence[Secret]]]:

@@ -59,6 +59,37 @@ def test_compile_prints_yaml_and_json(hello: str, capsys: Output) -> None:
     assert printed_json(capsys) == HELLO
 
 
+TALKING = """
+import couler_jobs as cj
+
+@cj.step
+def say():
+    print("running")
+
+@cj.workflow
+def talking():
+    print("declaring")
+    say()
+
+print("imported")
+"""
+
+
+@pytest.mark.parametrize(
+    "command",
+    [["compile", "{}", "--json"], ["lint", "{}", "--json"], ["diff", "{}", "{}", "--json"]],
+)
+def test_what_a_program_prints_is_not_the_answer(
+    command: list[str], tmp_path: Path, capsys: Output
+) -> None:
+    path = tmp_path / "talking.py"
+    path.write_text(TALKING, encoding="utf-8")
+    assert main([word.format(path) for word in command]) == 0
+    out, err = capsys.readouterr()
+    assert json.loads(out) is not None
+    assert err.startswith("imported\ndeclaring\n")
+
+
 def test_compile_writes_a_file(hello: str, tmp_path: Path, capsys: Output) -> None:
     assert main(["compile", hello, "-o", str(tmp_path / "out.yaml")]) == 0
     assert "kind: Workflow" in (tmp_path / "out.yaml").read_text(encoding="utf-8")

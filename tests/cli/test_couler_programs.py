@@ -141,6 +141,34 @@ def test_a_program_runs_as_main(write: Write, capsys: Output) -> None:
     assert "random.randint(0, 1)" in script
 
 
+SAYS_SO = """
+import os
+
+import couler.argo as couler
+from couler.argo_submitter import (
+    _SUBMITTER_IMPL_ENV_VAR_KEY,
+    ArgoSubmitter,
+    _SubmitterImplTypes,
+)
+
+os.environ[_SUBMITTER_IMPL_ENV_VAR_KEY] = _SubmitterImplTypes.PYTHON
+couler.config_workflow(name="nightly")
+couler.run_container(image="alpine", command=["true"], step_name="a")
+sent = couler.run(submitter=ArgoSubmitter(namespace="argo"))
+print("submitted", sent["metadata"]["name"])
+"""
+
+
+def test_what_a_program_prints_is_not_in_the_manifest(
+    write: Write, capsys: Output, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("SUBMITTER_IMPLEMENTATION", "")  # put back what the program sets
+    assert main(["compile", "--couler", write(SAYS_SO)]) == 0
+    printed = capsys.readouterr()
+    assert yaml.safe_load(printed.out)["kind"] == "Workflow"
+    assert printed.err == "submitted nightly-\n"
+
+
 def test_several_submits_are_several_manifests(write: Write, capsys: Output) -> None:
     assert main(["compile", "--couler", write(TWO)]) == 0
     documents = list(yaml.safe_load_all(capsys.readouterr().out))
