@@ -149,9 +149,14 @@ def _quoted(text: str) -> str:
 
 def _text(text: str) -> str:
     """A text of several lines between triple quotes, if it is read back as it is."""
-    found = '"""\\\n' + text.replace("\\", "\\\\") + '"""'
+    plain = text.replace("\\", "\\\\")
+    escaped = plain.replace('"""', '\\"\\"\\"')
+    ways = (f'"""\\\n{plain}"""', f"'''\\\n{plain}'''", f'"""\\\n{escaped}"""')
+    return next((way for way in ways if _gives(way, text)), _quoted(text))
+
+
+def _gives(code: str, text: str) -> bool:
     try:
-        same = ast.literal_eval(found) == text
+        return "\r" not in text and bool(ast.literal_eval(code) == text)
     except (SyntaxError, ValueError):
-        same = False
-    return found if same and "\r" not in text else _quoted(text)
+        return False

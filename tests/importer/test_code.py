@@ -63,6 +63,24 @@ def test_a_text_of_several_lines_is_kept_as_it_is_read() -> None:
     assert written(text) == f'"""\\\n{text}"""'
 
 
+LINES = ["import sys", "", "print('a long enough line of a script', file=sys.stderr)", ""]
+
+
+MARKS = ['"""', "'''", "\"\"\"x\"\"\"\n'''y'''", "\\"]
+
+
+@pytest.mark.parametrize("mark", MARKS, ids=repr)
+def test_a_text_of_several_lines_stays_so_whatever_quotes_it_holds(mark: str) -> None:
+    text = "\n".join([LINES[0], mark, *LINES[2:]])
+    assert len(written(text).splitlines()) >= len(text.splitlines())
+    assert eval(written(text)) == text
+
+
+@given(st.text(alphabet="\"'\\\na{", min_size=50, max_size=90))
+def test_any_quotes_in_any_place_are_read_back(text: str) -> None:
+    assert eval(written(text)) == text
+
+
 def test_the_functions_that_are_called_are_known() -> None:
     inner = Invoke(call, [Invoke(evaluate)])
     assert functions([{"a": Invoke(written, [], {"b": inner})}]) == {"written", "call", "evaluate"}
