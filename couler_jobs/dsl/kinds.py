@@ -116,13 +116,13 @@ def http(
     after: Any = None,
     **options: Unpack[words.LeafWords],
 ) -> Any:
-    """Send a request from Argo's agent: `found = cj.http("https://example.org/rows")`.
+    """Send a request, on a cluster from Argo's agent: `found = cj.http("https://example.org/rows")`.
 
     The answer stands for the reply's body. url: a text, or the value of a step. headers: texts,
     values of steps, or `cj.secret("name", "key")`. body: a text, or what is sent as JSON, in which
     values of steps may stand. success_condition: such as "response.statusCode == 201"; without it
-    any status below 400 is a success. insecure: the server's certificate is not checked. timeout:
-    of the request. after, and further options: as of a step.
+    any status of 200 to 299 is a success. insecure: the server's certificate is not checked.
+    timeout: of the request. after, and further options: as of a step.
     """
     inputs = Inputs()
     timeout = options.pop("timeout", None)

@@ -6,7 +6,7 @@ The phases and node types are those of Argo's `pkg/apis/workflow/v1alpha1/workfl
 from __future__ import annotations
 
 import enum
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from types import MappingProxyType
@@ -50,7 +50,7 @@ class NodeInfo:
 
     name: str
     display_name: str
-    type: str  #: Pod, Steps, StepGroup, DAG, TaskGroup, Retry, Suspend, Skipped
+    type: str  #: Pod, HTTP, Container, Steps, StepGroup, DAG, TaskGroup, Retry, Suspend, Skipped
     phase: Phase
     id: str = ""
     message: str = ""
@@ -62,6 +62,16 @@ class NodeInfo:
     boundary: str = ""  #: the id of the steps or dag node it belongs to; "" for the entrypoint
     children: tuple[str, ...] = ()  #: ids
     memoization: Mapping[str, Any] | None = None  #: Argo's memoizationStatus: hit, key, cacheName
+
+
+_COUNTED = frozenset(("Pod", "HTTP", "Plugin", "Container", "Suspend"))
+_DONE = frozenset((Phase.SUCCEEDED, Phase.SKIPPED, Phase.OMITTED))
+
+
+def progress(nodes: Iterable[NodeInfo]) -> str:
+    """How many steps are done, of how many: `3/5` (Argo's `workflow/progress/updater.go`)."""
+    steps = [node for node in nodes if node.type in _COUNTED]
+    return f"{sum(node.phase in _DONE for node in steps)}/{len(steps)}"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -3,8 +3,8 @@
 It stands where the step's own process would, in its mount namespace and its process group: it
 fetches the step's remote artifacts, runs its init containers, starts its sidecars, and then the
 step's own process, whose exit code becomes its own. Only that one prints to standard output, which
-may be the step's result; all else goes to the log. What went wrong before or beside it is left in
-`failure.json` beside the plan.
+may be the step's result; all else goes to the log. What went wrong before or beside it is left
+beside the plan (`told`).
 
 The plan holds no secret: values of secrets are read here, when they are needed.
 """
@@ -23,10 +23,10 @@ from pathlib import Path
 from typing import Any
 
 from couler_jobs.backends.local.references import References, resolved
+from couler_jobs.backends.local.told import tell
 from couler_jobs.backends.local.values import Container, Reference, Value
 from couler_jobs.errors import CoulerJobsError
 
-FAILURE = "failure.json"
 NOT_RUNNABLE = 64
 _STOPPED = (137, 143)  # ended by a signal: Argo takes it for one that it sent itself
 _GRACE = 10.0  # seconds for sidecars, once the step's own process has ended
@@ -97,8 +97,7 @@ def main(arguments: Sequence[str]) -> int:
     try:
         return _Pod(Plan.read(path)).run()
     except Failed as failure:
-        told = {"container": failure.container, "code": failure.code, "message": failure.message}
-        (path.parent / FAILURE).write_text(json.dumps(told), encoding="utf-8")
+        tell(path.parent, failure.code, failure.message, container=failure.container)
         return NOT_RUNNABLE if failure.code is None else failure.code
 
 

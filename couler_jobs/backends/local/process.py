@@ -14,8 +14,9 @@ import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
-from couler_jobs.backends.local import files, memory, pod
+from couler_jobs.backends.local import files, memory
 from couler_jobs.backends.local.files import FileProblem
 from couler_jobs.backends.local.home import full_disk
 from couler_jobs.backends.local.kernel import NO_ROOM
@@ -24,6 +25,7 @@ from couler_jobs.backends.local.private import Views
 from couler_jobs.backends.local.references import References, resolved
 from couler_jobs.backends.local.step_folder import StepFolder
 from couler_jobs.backends.local.step_views import prepare
+from couler_jobs.backends.local.told import told
 from couler_jobs.backends.local.values import Container, Ended, Launch
 from couler_jobs.errors import ConfigError
 
@@ -159,9 +161,9 @@ class Step:
     def _collect(self, code: int, result: str | None, why: str) -> Ended:
         node, at = self.launch.node, time.time()
         artifacts, folder = self.folder.run.artifacts, self.folder.name
-        failure = self._failure()
-        if failure is not None:
-            return failure
+        more = told(self.folder.root)
+        if more is not None:
+            return Ended(node=node, at=at, **more)
         try:
             found = files.collect(self.launch, artifacts, folder, self.views.locate)
         except FileProblem as problem:
@@ -175,20 +177,6 @@ class Step:
             parameters=found.parameters,
             artifacts=found.artifacts,
             missing=tuple(found.missing),
-        )
-
-    def _failure(self) -> Ended | None:
-        """What went wrong before or beside the step's own process, where there was more of it."""
-        path = self.folder.root / pod.FAILURE
-        if not path.exists():
-            return None
-        told = json.loads(path.read_text(encoding="utf-8"))
-        return Ended(
-            node=self.launch.node,
-            at=time.time(),
-            exit_code=told["code"],
-            error=told["message"],
-            container=told["container"],
         )
 
     def _tidy(self) -> None:
@@ -228,6 +216,8 @@ def _program(
 ) -> tuple[dict[str, str], list[str]]:
     """The environment and the command of the process that is to be started."""
     fetch = [file for file in launch.inputs if file.remote is not None]
+    if launch.work:
+        return _own_program(launch.work, folder, environ)
     if fetch or launch.init or launch.sidecars:
         return _pod(launch, folder, environ, cwd)
     references = References(folder.run.home)
@@ -259,9 +249,27 @@ def _pod(
         sidecars=launch.sidecars,
     )
     plan.write(folder.root / "pod.json")
+    return _module("pod", folder.root / "pod.json", environ)
+
+
+_PROGRAMS = {"http": "http_request"}
+"""What carries out a template that has no command of its own: kind -> module of this package."""
+
+
+def _own_program(
+    work: Mapping[str, Any], folder: StepFolder, environ: Mapping[str, str]
+) -> tuple[dict[str, str], list[str]]:
+    plan = folder.root / "work.json"
+    with open(os.open(plan, os.O_WRONLY | os.O_CREAT, 0o600), "w", encoding="utf-8") as file:
+        json.dump({"home": str(folder.run.home), **work}, file)
+    return _module(next(_PROGRAMS[kind] for kind in work), plan, environ)
+
+
+def _module(name: str, plan: Path, environ: Mapping[str, str]) -> tuple[dict[str, str], list[str]]:
+    """The same for a program of ours that carries out the plan."""
     ours = {name: os.environ[name] for name in ("PYTHONPATH",) if name in os.environ}
-    module = [sys.executable, "-m", "couler_jobs.backends.local.pod"]
-    return {**environ, **ours}, [*module, str(folder.root / "pod.json")]
+    command = [sys.executable, "-m", f"couler_jobs.backends.local.{name}", str(plan)]
+    return {**environ, **ours}, command
 
 
 def _command(launch: Launch, folder: StepFolder) -> list[str]:

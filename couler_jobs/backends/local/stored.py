@@ -9,7 +9,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from couler_jobs.backends.local.identity import Identity
-from couler_jobs.spec.status import Manifest, NodeInfo, Phase, RunInfo
+from couler_jobs.spec.status import Manifest, NodeInfo, Phase, RunInfo, progress
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -73,7 +73,7 @@ class StoredRun:
             namespace=self.namespace,
             phase=self.phase,
             message=self.message,
-            progress=_progress(by_name.values()),
+            progress=progress(by_name.values()) if by_name else "",
             labels=self.labels,
             annotations=self.annotations,
             parameters={p["name"]: str(p["value"]) for p in arguments if "value" in p},
@@ -130,12 +130,6 @@ def run_from(row: Any) -> StoredRun:
     for name in ("supervisor", "guard"):
         fields[name] = Identity(**fields[name]) if fields[name] else None
     return StoredRun(**fields)
-
-
-def _progress(nodes: Iterable[NodeInfo]) -> str:
-    pods = [node for node in nodes if node.type == "Pod"]
-    done = sum(node.phase is Phase.SUCCEEDED for node in pods)
-    return f"{done}/{len(pods)}" if pods else ""
 
 
 def moment(seconds: float | None) -> datetime | None:

@@ -260,6 +260,7 @@ def _where_it_stood(
     A step that had been started and had not ended is lost with its supervisor: that is one attempt,
     in error. One that had not been started is left out, so the engine starts it now.
     """
+    from couler_jobs.backends.local.engine.records import STARTED
     from couler_jobs.backends.local.step_folder import step_folder
     from couler_jobs.backends.local.values import Ended, Request
 
@@ -271,7 +272,7 @@ def _where_it_stood(
         events.append(Request(action=action, at=now))
     lost: set[str] = set()
     for node in store.nodes(run.uid):
-        if node.type != "Pod" or node.phase.ended:
+        if node.type not in STARTED or node.phase.ended:
             nodes.append(node)
         elif step_folder(folder, node.name).root.exists():
             nodes.append(node)

@@ -227,6 +227,13 @@ _STEP: dict[str, Any] = {
     "onExit": _TEXT,
     "hooks": _HOOKS,
 }
+_HTTP: dict[str, Any] = {
+    **dict.fromkeys(("url", "method", "body", "successCondition"), _TEXT),
+    "headers": [{"name": _TEXT, "value": _TEXT, "valueFrom": {"secretKeyRef": _SELECTOR}}],
+    "bodyFrom": {"bytes": _TEXT},
+    "timeoutSeconds": _WHOLE,
+    "insecureSkipVerify": _FLAG,
+}
 _MUTEX = {"name": _TEXT, "namespace": _TEXT, "database": _FLAG}
 _SEMAPHORE = {
     "configMapKeyRef": {"name": _TEXT, "key": _TEXT, "optional": _FLAG},
@@ -269,6 +276,7 @@ _TEMPLATE: dict[str, Any] = {
         "tasks": [{**_STEP, "depends": _TEXT, "dependencies": _TEXTS}],
     },
     "suspend": {"duration": _TEXT},
+    "http": _HTTP,
     "retryStrategy": _RETRY,
     "activeDeadlineSeconds": _WHOLE_OR_TEXT,
     "timeout": _TEXT,

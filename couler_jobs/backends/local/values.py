@@ -102,6 +102,7 @@ class Launch:
     sidecars: tuple[Container, ...] = ()  #: run beside it, and are ended with it
     mounts: tuple[Mount, ...] = ()
     inputs: tuple[InputFile, ...] = ()
+    work: Mapping[str, Any] | None = None  #: instead of a command: a manifest's `http`, by that key
     left_out: tuple[str, ...] = ()  #: paths of optional inputs that nobody gives: nothing is there
     output_parameters: tuple[OutputFile, ...] = ()
     output_artifacts: tuple[OutputFile, ...] = ()

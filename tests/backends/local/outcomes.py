@@ -17,7 +17,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from couler_jobs.backends.local.engine import Engine, progress
+from couler_jobs.backends.local.engine import Engine
 from couler_jobs.backends.local.references import References, resolved
 from couler_jobs.backends.local.values import (
     Cached,
@@ -28,7 +28,7 @@ from couler_jobs.backends.local.values import (
     Lookup,
     Request,
 )
-from couler_jobs.spec.status import NodeInfo
+from couler_jobs.spec.status import NodeInfo, progress
 
 SAMPLES = Path(__file__).parents[2] / "samples" / "outcomes"
 RUN, UID = "case-x1", "11111111-2222-3333-4444-555555555555"

@@ -8,13 +8,13 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from couler_jobs.backends.local.engine import Engine, progress, reset_for_retry
+from couler_jobs.backends.local.engine import Engine, reset_for_retry
 from couler_jobs.backends.local.engine.tags import Unresolved, replace_tags
 from couler_jobs.backends.local.engine.variables import Variables
 from couler_jobs.backends.local.supported import refuse_unsupported
 from couler_jobs.backends.local.values import Launch
 from couler_jobs.errors import Rejected
-from couler_jobs.spec.status import Phase
+from couler_jobs.spec.status import Phase, progress
 from tests.backends.local.driving import RUN, Drive, dag, echo, script, step, steps, workflow
 
 

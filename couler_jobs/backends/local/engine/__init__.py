@@ -7,7 +7,6 @@ where it decides, the comment beside it says what Argo does there.
 from __future__ import annotations
 
 from couler_jobs.backends.local.engine.driver import Engine
-from couler_jobs.backends.local.engine.outcome import progress
 from couler_jobs.backends.local.engine.reset import reset_for_retry
 
-__all__ = ["Engine", "progress", "reset_for_retry"]
+__all__ = ["Engine", "reset_for_retry"]

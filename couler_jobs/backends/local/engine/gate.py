@@ -12,7 +12,7 @@ import re
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
-from couler_jobs.backends.local.engine.records import DAG, POD, RETRY, STEPS, SUSPEND, Node
+from couler_jobs.backends.local.engine.records import DAG, HTTP, POD, RETRY, STEPS, SUSPEND, Node
 from couler_jobs.backends.local.engine.tags import TagError
 from couler_jobs.backends.local.engine.templates import Filled, duration, whole
 from couler_jobs.backends.local.values import Cached, Lock, Locked, Lookup, Remember, Wish
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from couler_jobs.backends.local.engine.run import Run
 
 _KEY = re.compile(r"[a-zA-Z0-9][-a-zA-Z0-9]*")
-_TYPES = {"dag": DAG, "steps": STEPS, "suspend": SUSPEND}
+_TYPES = {"dag": DAG, "steps": STEPS, "suspend": SUSPEND, "http": HTTP}
 
 
 def enter(run: Run, call: Call, filled: Filled) -> None:

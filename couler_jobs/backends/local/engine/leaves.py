@@ -12,18 +12,21 @@ from couler_jobs.backends.local.engine.records import POD, SUSPEND, Node
 from couler_jobs.backends.local.engine.run import Run
 from couler_jobs.backends.local.engine.tags import TagError
 from couler_jobs.backends.local.engine.templates import Filled, seconds, value_text, whole
-from couler_jobs.backends.local.values import Ended
+from couler_jobs.backends.local.values import Ended, Launch
 from couler_jobs.spec.status import Phase
 
 _OVERDUE = "Pod was active on the node longer than the specified deadline"
 
 
-def _began(node: Node, now: float) -> float:
+def began(node: Node, now: float) -> float:
+    """When a node began; now, if that is not known."""
     return now if node.started is None else node.started
 
 
 class Pod:
     """A container or script template: one process."""
+
+    kind = POD
 
     def __init__(self, run: Run, call: Call, filled: Filled) -> None:
         self._run, self._call, self._filled = run, call, filled
@@ -41,7 +44,7 @@ class Pod:
 
     def _start(self) -> None:
         run, call = self._run, self._call
-        node = run.create(call, POD, Phase.RUNNING)
+        node = run.create(call, self.kind, Phase.RUNNING)
         node.inputs = dict(self._filled.parameters)
         call.linked(node)
         if not run.allows(call.on_exit):
@@ -51,7 +54,7 @@ class Pod:
             self._finish(node, Phase.FAILED, "Step exceeded its deadline")
             return
         try:
-            launch = launch_of(call.name, self._filled, wants_result=self._wants_result())
+            launch = self._launch()
             self._watch(node)
         except TagError as error:
             run.pods.pop(call.name, None)
@@ -59,6 +62,9 @@ class Pod:
             return
         run.launches.append(launch)
         call.seen(node)
+
+    def _launch(self) -> Launch:
+        return launch_of(self._call.name, self._filled, wants_result=self._wants_result())
 
     def _is_late(self) -> bool:
         deadline = self._run.deadline
@@ -68,25 +74,27 @@ class Pod:
     def _watch(self, node: Node) -> None:
         self._run.await_pod(node, lambda ended: self._ended(node, ended))
         self._run.stoppers[node.name] = lambda: self._stop(node)
-        limits = [limit for limit in self._deadlines(node) if limit is not None]
+        limits = self._deadlines(node)
         if limits:
-            self._run.at(min(limits), lambda: self._overdue(node), urgent=True)
+            when, why = min(limits)
+            self._run.at(when, lambda: self._overdue(node, why), urgent=True)
 
-    def _deadlines(self, node: Node) -> list[float | None]:
-        """The ends of its time: its own, the template's, the workflow's."""
-        body, began = self._filled.body, _began(node, self._run.now)
+    def _deadlines(self, node: Node) -> list[tuple[float, str]]:
+        """The ends of its time, and what is said then: its own, the template's, the workflow's."""
+        body, start = self._filled.body, began(node, self._run.now)
         own = body.get("activeDeadlineSeconds")
         timeout = body.get("timeout")
-        return [
-            None if own is None else began + whole(own),
-            None if not timeout else began + math.floor(seconds(timeout)),
+        limits = [
+            None if own is None else start + whole(own),
+            None if not timeout else start + math.floor(seconds(timeout)),
             None if self._call.on_exit else self._run.deadline,
             self._call.until,
         ]
+        return [(limit, _OVERDUE) for limit in limits if limit is not None]
 
-    def _overdue(self, node: Node) -> None:
+    def _overdue(self, node: Node, why: str) -> None:
         if not node.ended and self._why is None:
-            self._why = _OVERDUE
+            self._why = why
             self._run.kills.append(node.name)
 
     def _stop(self, node: Node) -> None:
@@ -102,11 +110,23 @@ class Pod:
         return step_name(self._call.name) in boundary.template.result_names
 
     def _ended(self, node: Node, ended: Ended) -> None:
-        node.outputs = _outputs(ended)
+        node.outputs = self._outputs(ended)
         node.finished = ended.at
         phase, message = self._verdict(ended)
         self._run.export(self._filled.body, node.outputs)
         self._finish(node, phase, message)
+
+    def _outputs(self, ended: Ended) -> dict[str, Any]:
+        outputs: dict[str, Any] = {}
+        if ended.result is not None:
+            outputs["result"] = ended.result
+        if ended.exit_code is not None:
+            outputs["exitCode"] = str(ended.exit_code)
+        if ended.parameters:
+            outputs["parameters"] = dict(ended.parameters)
+        if ended.artifacts:
+            outputs["artifacts"] = dict(ended.artifacts)
+        return outputs
 
     def _verdict(self, ended: Ended) -> tuple[Phase, str]:
         if self._why:
@@ -158,19 +178,6 @@ def step_name(node: str) -> str:
     return node[:end].rpartition(".")[2]
 
 
-def _outputs(ended: Ended) -> dict[str, Any]:
-    outputs: dict[str, Any] = {}
-    if ended.result is not None:
-        outputs["result"] = ended.result
-    if ended.exit_code is not None:
-        outputs["exitCode"] = str(ended.exit_code)
-    if ended.parameters:
-        outputs["parameters"] = dict(ended.parameters)
-    if ended.artifacts:
-        outputs["artifacts"] = dict(ended.artifacts)
-    return outputs
-
-
 class Suspend:
     """A suspend template: it goes on after its duration, or when it is told to."""
 
@@ -187,7 +194,7 @@ class Suspend:
         self._wait(node)
 
     def _wait(self, node: Node) -> None:
-        run, began = self._run, _began(node, self._run.now)
+        run, start = self._run, began(node, self._run.now)
         if not run.allows(self._call.on_exit):
             self._fail(node, f"Stopped with strategy '{run.shutdown}'")
             return
@@ -198,7 +205,7 @@ class Suspend:
         try:
             duration = self._filled.body["suspend"].get("duration") or ""
             if duration:
-                run.at(began + seconds(duration), lambda: self._resume(node, {}))
+                run.at(start + seconds(duration), lambda: self._resume(node, {}))
         except TagError as error:
             self._finish(node, Phase.ERROR, str(error), error)
             return

@@ -1,4 +1,4 @@
-"""How a DAG ends, and how far a run has come."""
+"""How a DAG ends."""
 
 from __future__ import annotations
 
@@ -7,9 +7,9 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from couler_jobs.backends.local.engine.plan import Plan
-from couler_jobs.backends.local.engine.records import POD, RETRY, SUSPEND, Node, Nodes
+from couler_jobs.backends.local.engine.records import RETRY, Node, Nodes
 from couler_jobs.backends.local.engine.steps import continues
-from couler_jobs.spec.status import NodeInfo, Phase
+from couler_jobs.spec.status import Phase
 
 
 def dag_phase(nodes: Nodes, dag: Node, plan: Plan, body: Mapping[str, Any]) -> Phase:
@@ -53,10 +53,3 @@ def _overall(plan: Plan, targets: list[tuple[str, Phase | None]], body: Mapping[
         if body.get("failFast") is not False:
             break
     return result
-
-
-def progress(nodes: Iterable[NodeInfo]) -> str:
-    """How many steps have succeeded, of how many: `3/5`."""
-    steps = [node for node in nodes if node.type in (POD, SUSPEND)]
-    done = sum(node.phase is Phase.SUCCEEDED for node in steps)
-    return f"{done}/{len(steps)}"

@@ -13,6 +13,9 @@ from couler_jobs.spec.status import NodeInfo, Outputs, Phase
 
 POD, STEPS, STEP_GROUP, DAG = "Pod", "Steps", "StepGroup", "DAG"
 TASK_GROUP, RETRY, SUSPEND, SKIPPED = "TaskGroup", "Retry", "Suspend", "Skipped"
+HTTP = "HTTP"
+STARTED = frozenset((POD, HTTP))
+"""The types of those that a process of this machine stands for."""
 _COUNTED = frozenset((POD, STEPS, DAG))
 _SEPARATOR = re.compile(r"^(\[\d+\])?\.")
 
@@ -178,7 +181,7 @@ class Nodes:
 
     def outbound(self, node: Node) -> list[str]:
         """The ids of the nodes that a successor of this one becomes a child of."""
-        if node.type in (SKIPPED, SUSPEND, POD):
+        if node.type in (SKIPPED, SUSPEND, POD, HTTP):
             return [node.id]
         if node.type == TASK_GROUP:
             ids = node.children or {node.id: None}

@@ -5,11 +5,11 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Iterable, Mapping
 
-from couler_jobs.backends.local.engine.records import DAG, POD, RETRY, SKIPPED, STEPS, SUSPEND
+from couler_jobs.backends.local.engine.records import DAG, RETRY, SKIPPED, STARTED, STEPS, SUSPEND
 from couler_jobs.spec.status import Manifest, NodeInfo, Outputs, Phase
 
 _BAD = (Phase.FAILED, Phase.ERROR)
-_RUNS = (POD, SUSPEND, SKIPPED)  # the others only hold nodes
+_RUNS = (*STARTED, SUSPEND, SKIPPED)  # the others only hold nodes
 
 
 def reset_for_retry(manifest: Manifest, nodes: Iterable[NodeInfo]) -> tuple[NodeInfo, ...]:

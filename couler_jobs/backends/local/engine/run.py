@@ -337,6 +337,7 @@ class Run:
 
     def _dispatch(self, call: Call, filled: Filled) -> None:
         from couler_jobs.backends.local.engine.dag import DagTemplate
+        from couler_jobs.backends.local.engine.http import Http
         from couler_jobs.backends.local.engine.leaves import Pod, Suspend
         from couler_jobs.backends.local.engine.steps import StepsTemplate
 
@@ -344,6 +345,7 @@ class Run:
             "dag": DagTemplate,
             "steps": StepsTemplate,
             "suspend": Suspend,
+            "http": Http,
         }
         kind: type[Begins] = kinds.get(filled.template.kind, Pod)
         kind(self, call, filled).begin()

@@ -20,7 +20,7 @@ from couler_jobs.backends.local.engine.variables import Layer, Variables
 from couler_jobs.spec.expressions import gotext
 from couler_jobs.spec.status import Manifest
 
-KINDS = ("container", "script", "steps", "dag", "suspend")
+KINDS = ("container", "script", "http", "steps", "dag", "suspend")
 ABSENT = "__argo__internal__absent-optional"
 """An argument that is the output of a skipped step: it counts as not supplied."""
 
@@ -87,7 +87,7 @@ class Template:
 
     @cached_property
     def kind(self) -> str:
-        """`container`, `script`, `steps`, `dag` or `suspend`; empty if none of these."""
+        """The field that says what it does, such as `container`; empty if there is none."""
         return next((kind for kind in KINDS if kind in self.body), "")
 
     @cached_property

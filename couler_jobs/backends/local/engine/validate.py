@@ -231,7 +231,7 @@ class _Checker:
     ) -> None:
         known = ["id", "startedAt", "finishedAt", "hostNodeName"]
         outputs = template.body.get("outputs") or {}
-        if template.kind in ("container", "script"):
+        if template.kind in ("container", "script", "http"):
             known += ["outputs.result", "exitCode"]
         for kind in ("parameters", "artifacts"):
             for output in outputs.get(kind) or ():
