@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from couler_jobs.errors import DeclarationError
 
 if TYPE_CHECKING:
+    from couler_jobs.compiler.origin import Origin
     from couler_jobs.spec.model import Workflow as Model
 
 
@@ -22,6 +23,13 @@ def compile(what: Any = None, /, target: str = "4.1", **parameters: Any) -> dict
     `parameters` are values of the workflow's parameters, anything that JSON can say. Raises
     `DeclarationError` or `CompileError`. The same program gives the same bytes everywhere.
     """
+    return placed(what, target, parameters)[0]
+
+
+def placed(
+    what: Any, target: str, parameters: Mapping[str, Any]
+) -> tuple[dict[str, Any], Origin | None]:
+    """The same, and what says where in the program a part of the manifest was declared."""
     from couler_jobs.dsl.recorder import take_recorded
     from couler_jobs.dsl.workflows import Workflow
     from couler_jobs.spec import model
@@ -33,9 +41,10 @@ def compile(what: Any = None, /, target: str = "4.1", **parameters: Any) -> dict
             return _manifest(what.declare(**parameters), target)
     if isinstance(what, model.Workflow):
         with _uncollected():
-            return _with_parameters(_manifest(what, target), parameters)
+            found, origin = _manifest(what, target)
+        return _with_parameters(found, parameters), origin
     if isinstance(what, Mapping):
-        return _with_parameters(dict(what), parameters)
+        return _with_parameters(dict(what), parameters), None
     raise DeclarationError(
         f"{what!r} cannot be compiled: hand in a @cj.workflow function, a manifest (a dict), or "
         "nothing after recording with couler_jobs.argo."
@@ -57,11 +66,12 @@ def _uncollected() -> Iterator[None]:
             gc.enable()
 
 
-def _manifest(workflow: Model, target: str) -> dict[str, Any]:
-    from couler_jobs.compiler.compile import manifest
+def _manifest(workflow: Model, target: str) -> tuple[dict[str, Any], Origin]:
+    from couler_jobs.compiler.compile import placed_manifest
     from couler_jobs.compiler.cron import CronOptions, cron_manifest
+    from couler_jobs.compiler.origin import blamed
 
-    found = manifest(workflow, target)
+    found, origin = placed_manifest(workflow, target)
     if (when := workflow.schedule) is not None:
         options = CronOptions(
             timezone=when.timezone,
@@ -71,8 +81,9 @@ def _manifest(workflow: Model, target: str) -> dict[str, Any]:
             keep_succeeded=when.keep_succeeded,
             keep_failed=when.keep_failed,
         )
-        found = cron_manifest(found, when.lines, target=target, options=options)
-    return found if workflow.finish is None else workflow.finish(found)
+        with blamed(lambda: workflow.place):
+            found = cron_manifest(found, when.lines, target=target, options=options)
+    return (found if workflow.finish is None else workflow.finish(found)), origin
 
 
 def _with_parameters(found: dict[str, Any], values: Mapping[str, Any]) -> dict[str, Any]:

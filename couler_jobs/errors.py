@@ -30,15 +30,15 @@ if TYPE_CHECKING:
 class CoulerJobsError(Exception):
     """The root of the tree: catching it catches everything this package raises on purpose."""
 
-
-class DeclarationError(CoulerJobsError):
-    """A workflow or step was written in a way that cannot work; names the line and the variable."""
-
     place = ""  #: the line of the user's program, where it is known
 
     def __str__(self) -> str:
         message = super().__str__()
         return f"{self.place}: {message}" if self.place else message
+
+
+class DeclarationError(CoulerJobsError):
+    """A workflow or step was written in a way that cannot work; names the line and the variable."""
 
 
 class CompileError(CoulerJobsError):

@@ -16,12 +16,15 @@ from contextlib import contextmanager, suppress
 from importlib.abc import Loader
 from pathlib import Path
 from types import CodeType, ModuleType
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from couler_jobs import templates
 from couler_jobs.errors import CoulerJobsError, DeclarationError
 from couler_jobs.manifests import Manifest, filled, is_manifest_file, read_manifest
 from couler_jobs.notebooks import NotebookOptions, notebook_manifest
+
+if TYPE_CHECKING:
+    from couler_jobs.compiler.origin import Origin
 
 SUFFIXES = (".py", ".yaml", ".yml", ".json", ".ipynb")
 
@@ -35,6 +38,13 @@ def read(what: object, target: str, parameters: Mapping[str, Any] | None = None)
     cannot be read and for a parameter that it does not have, CompileError for what cannot be
     compiled.
     """
+    return read_placed(what, target, parameters)[0]
+
+
+def read_placed(
+    what: object, target: str, parameters: Mapping[str, Any] | None = None
+) -> tuple[Manifest, Origin | None]:
+    """The same, and what says where in the program a part of the manifest was declared."""
     values = parameters or {}
     if isinstance(what, str | os.PathLike):
         return _read_path(os.fspath(what), target, values)
@@ -42,14 +52,14 @@ def read(what: object, target: str, parameters: Mapping[str, Any] | None = None)
     return _compiled(own, target, values)
 
 
-def _read_path(text: str, target: str, values: Mapping[str, Any]) -> Manifest:
+def _read_path(text: str, target: str, values: Mapping[str, Any]) -> tuple[Manifest, Origin | None]:
     path, name = _split(text)
     if is_manifest_file(text):
-        return filled(read_manifest(path), values)
+        return filled(read_manifest(path), values), None
     if path.suffix == ".py":
         return _from_program(path, name, target, values)
     if path.suffix == ".ipynb":
-        return notebook_manifest(path, NotebookOptions(parameters=values))
+        return notebook_manifest(path, NotebookOptions(parameters=values)), None
     raise DeclarationError(
         f"{text!r} cannot be read as a workflow: give a file that ends in "
         f"{', '.join(SUFFIXES)}, or - for a manifest on standard input."
@@ -67,11 +77,13 @@ def _split(text: str) -> tuple[Path, str]:
 # --- programs
 
 
-def _from_program(path: Path, name: str, target: str, values: Mapping[str, Any]) -> Manifest:
+def _from_program(
+    path: Path, name: str, target: str, values: Mapping[str, Any]
+) -> tuple[Manifest, Origin | None]:
     """What the program declares, compiled. Its recording leaves the caller's own untouched."""
     from couler_jobs.dsl.recorder import take_recorded
 
-    def inside() -> Manifest:
+    def inside() -> tuple[Manifest, Origin | None]:
         _read_now.set(path)  # this and what follows: in this copy of the context alone
         with suppress(DeclarationError):
             take_recorded()
@@ -242,10 +254,13 @@ def is_workflow(value: object) -> bool:
     return isinstance(value, Workflow)
 
 
-def _compiled(what: object, target: str, values: Mapping[str, Any]) -> Manifest:
-    from couler_jobs.build import compile
+def _compiled(
+    what: object, target: str, values: Mapping[str, Any]
+) -> tuple[Manifest, Origin | None]:
+    from couler_jobs.build import placed
     from couler_jobs.dsl.workflows import Workflow
 
     if isinstance(what, Workflow):
-        return compile(what.declare(**values), target=target)
-    return filled(compile(what, target=target), values)
+        return placed(what, target, values)
+    manifest, origin = placed(what, target, {})
+    return filled(manifest, values), origin

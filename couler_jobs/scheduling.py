@@ -9,7 +9,7 @@ from couler_jobs.backends.base import Backend
 from couler_jobs.backends.choose import choose
 from couler_jobs.compiler.cron import Concurrency, CronOptions, changed, cron_manifest
 from couler_jobs.errors import CompileError
-from couler_jobs.inputs import read
+from couler_jobs.inputs import read_placed
 from couler_jobs.manifests import Manifest
 from couler_jobs.runs.schedule import Schedule
 from couler_jobs.submission import apply, taken, target_of
@@ -54,9 +54,10 @@ def schedule(
         keep_succeeded=keep_succeeded,
         keep_failed=keep_failed,
     )
-    manifest = read(what, target, {**(parameters or {}), **more_parameters})
+    manifest, origin = read_placed(what, target, {**(parameters or {}), **more_parameters})
     listed = [lines] if isinstance(lines, str) else list(lines)
-    return apply(_on_schedule(_renamed(manifest, name), listed, target, options), place, target)
+    found = _on_schedule(_renamed(manifest, name), listed, target, options)
+    return apply(found, place, target, origin=origin)
 
 
 def _on_schedule(

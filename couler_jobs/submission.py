@@ -6,19 +6,23 @@ The module is not called `submit`, because `couler_jobs.submit` is the function.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
 
 from couler_jobs.backends.base import Backend
 from couler_jobs.backends.choose import choose
 from couler_jobs.compiler.cron import cron_name
 from couler_jobs.errors import ConfigError, DeclarationError, LintError, NotFound
-from couler_jobs.inputs import read, refuse_while_reading
+from couler_jobs.inputs import read_placed, refuse_while_reading
 from couler_jobs.manifests import Manifest
 from couler_jobs.runs.run import Run
 from couler_jobs.runs.schedule import Schedule
 from couler_jobs.spec import model
 from couler_jobs.spec.finding import Finding
 from couler_jobs.spec.secret import Secret
+
+if TYPE_CHECKING:
+    from couler_jobs.compiler.origin import Origin
 
 
 def submit(
@@ -53,8 +57,8 @@ def submit(
     place = choose(backend)
     target = target_of(place)
     values = {**(parameters or {}), **more_parameters}
-    manifest = prepare(what, target=target, name=name, parameters=values)
-    sent = deliver(manifest, place, target, wait=wait, secrets=secrets_of(what))
+    manifest, origin = prepare(what, target=target, name=name, parameters=values)
+    sent = deliver(manifest, place, target, wait=wait, secrets=secrets_of(what), origin=origin)
     return sent.wait(timeout) if wait else sent
 
 
@@ -65,18 +69,28 @@ def deliver(
     *,
     wait: bool = False,
     secrets: Sequence[Secret] = (),
+    origin: Origin | None = None,
 ) -> Any:
-    """Check a manifest, make the secrets that it needs, and start it, or apply its schedule."""
+    """Check a manifest, make the secrets that it needs, and start it, or apply its schedule.
+
+    `origin` says where in the program a part of the manifest was declared.
+    """
     refuse_template(manifest)
-    _ready(manifest, place, target, secrets)
+    _ready(manifest, place, target, secrets, origin)
     if has_schedule(manifest):
-        return apply(manifest, place, target, wait=wait)
+        return apply(manifest, place, target, wait=wait, origin=origin)
     return send(manifest, place)
 
 
-def _ready(manifest: Manifest, place: Backend, target: str, secrets: Sequence[Secret]) -> None:
+def _ready(
+    manifest: Manifest,
+    place: Backend,
+    target: str,
+    secrets: Sequence[Secret],
+    origin: Origin | None,
+) -> None:
     """Check a manifest, and make the secrets that it needs."""
-    check(manifest, target)
+    check(manifest, target, origin)
     for secret in secrets:
         place.make_secret(secret)
 
@@ -99,19 +113,24 @@ def apply_template(
     place = choose(backend)
     target = target_of(place)
     values = {**(parameters or {}), **more_parameters}
-    manifest = prepare(what, target=target, name=name, parameters=values)
-    return store_template(manifest, place, target, secrets=secrets_of(what))
+    manifest, origin = prepare(what, target=target, name=name, parameters=values)
+    return store_template(manifest, place, target, secrets=secrets_of(what), origin=origin)
 
 
 def store_template(
-    manifest: Manifest, place: Backend, target: str, *, secrets: Sequence[Secret] = ()
+    manifest: Manifest,
+    place: Backend,
+    target: str,
+    *,
+    secrets: Sequence[Secret] = (),
+    origin: Origin | None = None,
 ) -> str:
     """Check a WorkflowTemplate, make the secrets that it needs, store it; answers its name.
 
     Raises DeclarationError for another kind, and for a template without a name.
     """
     name = _template_name(manifest)
-    _ready(manifest, place, target, secrets)
+    _ready(manifest, place, target, secrets, origin)
     place.apply_template(manifest)
     return name
 
@@ -156,16 +175,19 @@ def prepare(
     target: str,
     name: str | None = None,
     parameters: Mapping[str, Any] | None = None,
-) -> Manifest:
-    """The manifest of `what`, with its name and its parameters' values, ready to be sent."""
-    manifest = read(what, target, parameters)
+) -> tuple[Manifest, Origin | None]:
+    """The manifest of `what`, with its name and its parameters' values, ready to be sent.
+
+    Beside it is what says where in the program a part of it was declared.
+    """
+    manifest, origin = read_placed(what, target, parameters)
     metadata = manifest.setdefault("metadata", {})
     if name is not None:
         metadata.pop("generateName", None)
         metadata["name"] = name
     elif not metadata.get("name") and not (has_schedule(manifest) or is_template(manifest)):
         metadata.setdefault("generateName", "workflow-")
-    return manifest
+    return manifest, origin
 
 
 def has_schedule(manifest: Mapping[str, Any]) -> bool:
@@ -189,15 +211,17 @@ def refuse_template(manifest: Mapping[str, Any]) -> None:
         )
 
 
-def check(manifest: Mapping[str, Any], target: str) -> list[Finding]:
+def check(manifest: Mapping[str, Any], target: str, origin: Origin | None = None) -> list[Finding]:
     """The warnings about a manifest. Raises LintError, with everything found, for an error.
+
+    They name the lines of the program where `origin` knows them.
 
     A field that `target` does not have is one too: Argo before 4.0 takes it and drops it in silence
     (which is why `lint`, that says what Argo says, only warns of it).
     """
     from couler_jobs.compiler.lint import lint
 
-    findings = lint(manifest, target)
+    findings = placed(lint(manifest, target), origin)
     if any(finding.severity == "error" or finding.code == "unknown-field" for finding in findings):
         raise LintError(findings)
     return findings
@@ -212,7 +236,21 @@ def send(manifest: Manifest, place: Backend) -> Run:
     return Run(place.submit(manifest), place)
 
 
-def apply(manifest: Manifest, place: Backend, target: str, *, wait: bool = False) -> Schedule:
+def placed(findings: Sequence[Finding], origin: Origin | None) -> list[Finding]:
+    """The findings with the places in the program that `origin` knows."""
+    if origin is None:
+        return list(findings)
+    return [replace(finding, place=origin(finding.path)) for finding in findings]
+
+
+def apply(
+    manifest: Manifest,
+    place: Backend,
+    target: str,
+    *,
+    wait: bool = False,
+    origin: Origin | None = None,
+) -> Schedule:
     """Check a CronWorkflow manifest and make the backend's one of that name like it.
 
     A manifest that does not say whether it is suspended leaves a paused schedule paused.
@@ -224,7 +262,7 @@ def apply(manifest: Manifest, place: Backend, target: str, *, wait: bool = False
     metadata["name"] = cron_name(metadata)
     metadata.pop("generateName", None)
     named = {**manifest, "metadata": metadata}
-    check(named, target)
+    check(named, target, origin)
     return Schedule(place.apply_cron(_still_paused(named, place)), place)
 
 

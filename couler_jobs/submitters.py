@@ -89,8 +89,9 @@ class ArgoSubmitter:
 
         place = self.backend()
         target = target_of(place)
-        manifest = prepare(workflow_yaml, target=target)
-        sent = deliver(manifest, place, target, secrets=secrets_of(workflow_yaml))
+        manifest, origin = prepare(workflow_yaml, target=target)
+        secrets = secrets_of(workflow_yaml)
+        sent = deliver(manifest, place, target, secrets=secrets, origin=origin)
         return Submitted(manifest, sent.name, sent)
 
     def backend(self) -> Backend:

@@ -93,7 +93,7 @@ def test_a_given_name_is_the_runs() -> None:
 
 def test_a_manifest_without_a_name_gets_one() -> None:
     nameless = {key: value for key, value in HELLO.items() if key != "metadata"}
-    assert prepare(nameless, target="4.1")["metadata"] == {"generateName": "workflow-"}
+    assert prepare(nameless, target="4.1")[0]["metadata"] == {"generateName": "workflow-"}
 
 
 def test_a_manifest_that_would_be_refused_is_not_sent() -> None:

@@ -39,11 +39,11 @@ def compile_it(arguments: argparse.Namespace) -> int:
     """Print the manifest as YAML, or as JSON; 2, and nothing of it, where lint finds an error."""
     from couler_jobs.submission import check
 
-    found = [manifest for manifest, _ in manifests(arguments, arguments.target)]
-    for manifest in found:
-        for finding in check(manifest, arguments.target):
+    found = manifests(arguments, arguments.target)
+    for given in found:
+        for finding in check(given.manifest, arguments.target, given.origin):
             say(str(finding))
-    text = _text(found, arguments.json)
+    text = _text([given.manifest for given in found], arguments.json)
     if arguments.output:
         write(arguments.output, text)
     else:

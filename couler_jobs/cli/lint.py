@@ -42,23 +42,27 @@ def lint_all(arguments: argparse.Namespace) -> int:
 
 def _in_program(what: str, target: str) -> Iterator[Finding]:
     """What is wrong in what a program for Couler would submit."""
-    from couler_jobs.build import compile
+    from couler_jobs.build import placed as compiled
     from couler_jobs.compiler.lint import lint
     from couler_jobs.couler_programs import workflows_of
+    from couler_jobs.submission import placed
 
     for workflow in workflows_of(Path(what)):
-        yield from lint(compile(workflow, target), target)
+        manifest, origin = compiled(workflow, target, {})
+        yield from placed(lint(manifest, target), origin)
 
 
 def _findings(what: str, target: str) -> Iterator[Finding]:
     """What is wrong in one of them; in a file of several manifests, in each."""
     from couler_jobs.compiler.lint import lint
     from couler_jobs.errors import DeclarationError
-    from couler_jobs.inputs import read
+    from couler_jobs.inputs import read_placed
     from couler_jobs.manifests import is_manifest_file, read_documents
+    from couler_jobs.submission import placed
 
     if not is_manifest_file(what):
-        yield from lint(read(what, target), target)
+        manifest, origin = read_placed(what, target)
+        yield from placed(lint(manifest, target), origin)
         return
     documents = read_documents(Path(what))
     if not documents:

@@ -7,10 +7,11 @@ import sys
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, redirect_stdout
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 if TYPE_CHECKING:
     from couler_jobs.backends.base import Backend
+    from couler_jobs.compiler.origin import Origin
     from couler_jobs.runs.run import Run
     from couler_jobs.runs.schedule import Schedule
     from couler_jobs.spec.secret import Secret
@@ -52,23 +53,26 @@ def printing_aside() -> Iterator[None]:
         yield
 
 
-@printing_aside()
-def manifests(
-    arguments: argparse.Namespace, target: str
-) -> list[tuple[dict[str, Any], Sequence[Secret]]]:
-    """The manifest of the argument; with `--couler` each that the program would submit.
+class Given(NamedTuple):
+    """One manifest that the arguments name, and what is to be known beside it."""
 
-    Beside each is what has to be in the cluster before it runs.
-    """
-    from couler_jobs.inputs import read
+    manifest: dict[str, Any]
+    origin: Origin | None  #: says where in the program a part of it was declared
+    secrets: Sequence[Secret] = ()  #: what has to be in the cluster before it runs
+
+
+@printing_aside()
+def manifests(arguments: argparse.Namespace, target: str) -> list[Given]:
+    """The manifest of the argument; with `--couler` each that the program would submit."""
+    from couler_jobs.inputs import read_placed
 
     values = parameters(arguments)
     if not arguments.couler:
-        return [(read(arguments.what, target, values), ())]
+        return [Given(*read_placed(arguments.what, target, values))]
     from couler_jobs.couler_programs import workflows_of
 
     declared = workflows_of(Path(arguments.what))
-    return [(read(one, target, values), one.secrets) for one in declared]
+    return [Given(*read_placed(one, target, values), one.secrets) for one in declared]
 
 
 def add_backend(parser: argparse.ArgumentParser) -> None:

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import argparse
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
 
 from couler_jobs.cli.exits import Exit
 from couler_jobs.cli.options import (
     WHAT,
     Commands,
+    Given,
     add_backend,
     add_couler,
     add_json,
@@ -20,9 +20,6 @@ from couler_jobs.cli.options import (
     place,
 )
 from couler_jobs.cli.waiting import check_waiting, start
-
-if TYPE_CHECKING:
-    from couler_jobs.manifests import Manifest
 
 
 def add(commands: Commands) -> None:
@@ -65,21 +62,24 @@ def submit_it(arguments: argparse.Namespace) -> int:
     found = manifests(arguments, target)
     if len(found) > 1 and arguments.name:
         raise ConfigError(f"--name names one run, and {arguments.what} submits {len(found)}.")
-    ready = [(prepare(one, target=target, name=arguments.name), made) for one, made in found]
-    _check_all([manifest for manifest, _ in ready], arguments, target)
-    for manifest, secrets in ready:
-        for secret in secrets:
+    ready = [
+        one._replace(manifest=prepare(one.manifest, target=target, name=arguments.name)[0])
+        for one in found
+    ]
+    _check_all(ready, arguments, target)
+    for given in ready:
+        for secret in given.secrets:
             where.make_secret(secret)
-        start(manifest, arguments, where)
+        start(given.manifest, arguments, where, given.origin)
     return Exit.OK
 
 
-def _check_all(ready: Sequence[Manifest], arguments: argparse.Namespace, target: str) -> None:
+def _check_all(ready: Sequence[Given], arguments: argparse.Namespace, target: str) -> None:
     from couler_jobs.submission import check, refuse_template
 
     if not arguments.applies:
-        for manifest in ready:
-            refuse_template(manifest)
+        for given in ready:
+            refuse_template(given.manifest)
     if len(ready) > 1:
-        for manifest in ready:
-            check(manifest, target)
+        for given in ready:
+            check(given.manifest, target, given.origin)

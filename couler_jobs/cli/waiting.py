@@ -23,6 +23,7 @@ from couler_jobs.errors import BackendError, ConfigError, WaitTimeout, WorkflowF
 
 if TYPE_CHECKING:
     from couler_jobs.backends.base import Backend
+    from couler_jobs.compiler.origin import Origin
     from couler_jobs.manifests import Manifest
     from couler_jobs.runs.run import Run
 
@@ -37,19 +38,25 @@ def check_waiting(arguments: argparse.Namespace) -> None:
         raise ConfigError(f"{arguments.junit} cannot be written: its folder is not writable.")
 
 
-def start(manifest: Manifest, arguments: argparse.Namespace, place: Backend) -> int:
+def start(
+    manifest: Manifest,
+    arguments: argparse.Namespace,
+    place: Backend,
+    origin: Origin | None = None,
+) -> int:
     """Check the manifest, send it, and wait where that was asked for.
 
     A CronWorkflow is made or changed; ConfigError if its end is to be waited for. A
-    WorkflowTemplate is stored, where it is to be applied.
+    WorkflowTemplate is stored, where it is to be applied. `origin` says where in the program a
+    part of the manifest was declared.
     """
     from couler_jobs.submission import check, has_schedule, is_template, send, target_of
 
     if has_schedule(manifest):
-        return apply_schedule(manifest, arguments, place)
+        return apply_schedule(manifest, arguments, place, origin)
     if is_template(manifest) and arguments.applies:
-        return apply_template(manifest, arguments, place)
-    for finding in check(manifest, target_of(place)):
+        return apply_template(manifest, arguments, place, origin)
+    for finding in check(manifest, target_of(place), origin):
         say(str(finding))
     run = send(manifest, place)
     if not arguments.json and not arguments.stream:
@@ -61,7 +68,9 @@ def start(manifest: Manifest, arguments: argparse.Namespace, place: Backend) -> 
     return Exit.OK
 
 
-def apply_schedule(manifest: Manifest, arguments: argparse.Namespace, place: Backend) -> int:
+def apply_schedule(
+    manifest: Manifest, arguments: argparse.Namespace, place: Backend, origin: Origin | None
+) -> int:
     """Make or change the schedule, and print its name; when it runs next goes to stderr."""
     from couler_jobs.submission import apply, target_of
 
@@ -69,7 +78,7 @@ def apply_schedule(manifest: Manifest, arguments: argparse.Namespace, place: Bac
         raise ConfigError(
             "This has a schedule, and no end to wait for: couler-jobs apply sets it up."
         )
-    schedule = apply(manifest, place, target_of(place))
+    schedule = apply(manifest, place, target_of(place), origin=origin)
     if arguments.json:
         print_json(schedule_as_json(schedule))
     else:
@@ -78,11 +87,13 @@ def apply_schedule(manifest: Manifest, arguments: argparse.Namespace, place: Bac
     return Exit.OK
 
 
-def apply_template(manifest: Manifest, arguments: argparse.Namespace, place: Backend) -> int:
+def apply_template(
+    manifest: Manifest, arguments: argparse.Namespace, place: Backend, origin: Origin | None
+) -> int:
     """Store the template, and print its name."""
     from couler_jobs.submission import store_template, target_of
 
-    name = store_template(manifest, place, target_of(place))
+    name = store_template(manifest, place, target_of(place), origin=origin)
     if arguments.json:
         print_json({"name": name, "kind": manifest["kind"], "backend": place.name})
     else:

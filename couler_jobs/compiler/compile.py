@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import json
+from collections import Counter
 from typing import Any
 
 from couler_jobs.compiler.expressions import Writer, artifact_of
+from couler_jobs.compiler.origin import Origin, blamed, origin_in, place_of
 from couler_jobs.compiler.split import fits, split
 from couler_jobs.compiler.targets import fitted
 from couler_jobs.errors import CompileError
@@ -27,6 +29,16 @@ def manifest(workflow: model.Workflow, target: str = "4.1") -> Fields:
 
     Raises CompileError for what cannot run, and for further fields that `target` does not have.
     """
+    return placed_manifest(workflow, target)[0]
+
+
+def placed_manifest(workflow: model.Workflow, target: str) -> tuple[Fields, Origin]:
+    """The same, and what says where in the program a part of it was declared."""
+    with blamed(lambda: workflow.place):
+        return _placed_manifest(workflow, target)
+
+
+def _placed_manifest(workflow: model.Workflow, target: str) -> tuple[Fields, Origin]:
     version = parse_target(target)
     for template in workflow.templates:
         if isinstance(template, model.Graph):
@@ -36,8 +48,9 @@ def manifest(workflow: model.Workflow, target: str = "4.1") -> Fields:
         fitting = split(workflow) if version.full_crds and not fits(workflow) else workflow
         found = _written(fitting, version)
         if about <= LARGEST // 2 or _size(found) <= LARGEST:
-            return found
-    return _within_size(workflow.name, _written(split(workflow, shared=True), version))
+            return found, origin_in(fitting)
+    smaller = split(workflow, shared=True)
+    return _within_size(workflow.name, _written(smaller, version)), origin_in(smaller)
 
 
 def _within_size(name: str, found: Fields) -> Fields:
@@ -117,11 +130,12 @@ def _parameter(parameter: model.Parameter) -> Fields:
 
 
 def _template(template: model.Template, target: Target) -> Fields:
-    if isinstance(template, model.Graph):
-        found = _graph(template, target)
-    else:
-        found = _leaf(template, target)
-    return found | _extra(template.extra, "Template", target, f"The template {template.name}")
+    with blamed(lambda: place_of(template)):
+        if isinstance(template, model.Graph):
+            found = _graph(template, target)
+        else:
+            found = _leaf(template, target)
+        return found | _extra(template.extra, "Template", target, f"The template {template.name}")
 
 
 def _leaf(leaf: model.Pod | model.Plain, target: Target) -> Fields:
@@ -266,12 +280,24 @@ def _check(graph: model.Graph) -> None:
     """Refuse a DAG that could not run: equal names, unknown dependencies, cycles."""
     terms = {call.name: [term.partition(".")[0] for term in call.depends] for call in graph.calls}
     if len(terms) < len(graph.calls):
-        raise CompileError(f"Two calls in {graph.name} have one name: give one of them another.")
+        name = next(n for n, count in Counter(c.name for c in graph.calls).items() if count > 1)
+        said = f"Two calls in {graph.name} have the name {name}: give one of them another."
+        raise _refusal(graph, name, said)
     if missing := order.unknown(terms):
         name, before = missing
-        raise CompileError(f"{name} in {graph.name} follows {before}, which is no step of it.")
+        said = f"{name} in {graph.name} follows {before}, which is no step of it."
+        raise _refusal(graph, name, said)
     if ring := order.cycle(terms):
-        raise CompileError(f"The steps of {graph.name} wait for each other: {' -> '.join(ring)}.")
+        said = f"The steps of {graph.name} wait for each other: {' -> '.join(ring)}."
+        raise _refusal(graph, ring[0], said)
+
+
+def _refusal(graph: model.Graph, name: str, message: str) -> CompileError:
+    """The error with the place of the last call of this name."""
+    error = CompileError(message)
+    *_, place = (call.place for call in graph.calls if call.name == name)
+    error.place = str(place or "")
+    return error
 
 
 def _grouped(calls: list[Fields], groups: tuple[int, ...]) -> list[list[Fields]]:
@@ -301,7 +327,9 @@ def _call(writer: Writer, call: model.Call, target: Target) -> Fields:
         found.setdefault("arguments", {})["artifacts"] = given
     if call.extra == "{}":
         return found
-    return found | _extra(call.extra, _CALL_TYPES[writer.prefix], target, f"The call {call.name}")
+    with blamed(lambda: call.place):
+        more = _extra(call.extra, _CALL_TYPES[writer.prefix], target, f"The call {call.name}")
+    return found | more
 
 
 _CALL_TYPES = {"tasks": "DAGTask", "steps": "WorkflowStep"}

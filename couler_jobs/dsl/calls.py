@@ -11,10 +11,12 @@ from typing import TYPE_CHECKING, Any
 from couler_jobs.dsl import memo, recorder, typed, values
 from couler_jobs.dsl.footer import Typed, step_script
 from couler_jobs.dsl.locations import Location
+from couler_jobs.dsl.place import placed
 from couler_jobs.dsl.producers import CallValue, Form, Outputs, Path
 from couler_jobs.errors import DeclarationError
 from couler_jobs.spec import model
 from couler_jobs.spec.names import parameter_name
+from couler_jobs.spec.place import Place
 
 if TYPE_CHECKING:
     from couler_jobs.dsl.hooks import Hook
@@ -28,12 +30,16 @@ LONGEST_ARGUMENT = 131_000
 
 
 def record_call(
-    scope: recorder.Scope, target: Step[..., Any], bound: Mapping[str, Any], after: Any = None
+    scope: recorder.Scope,
+    target: Step[..., Any],
+    bound: Mapping[str, Any],
+    after: Any = None,
+    place: Place | None = None,
 ) -> values.Handle:
     """Add a call of the step to the graph; the answer is its value's handle."""
     template = template_of(scope.recording, target)
     files = target.annotations.files
-    more: dict[str, Any] = {}
+    more: dict[str, Any] = {"place": place}
     if files:
         bound, more["artifacts"], sources = file_arguments(files, bound)
     arguments, handles = argument_texts(bound)
@@ -186,7 +192,9 @@ class StepTemplate:
         if not self.by_name:
             self.having({})
         for name, wanted in self.by_name.items():
-            yield self._pod(name, wanted)
+            with placed(self.step.function):
+                pod = self._pod(name, wanted)
+            yield pod
 
     def _pod(self, name: str, wanted: Wanted) -> model.Pod:
         step, options = self.step, self.step.options
@@ -220,6 +228,7 @@ class StepTemplate:
             retry=options.retry,
             timeout=options.timeout,
             extra=self._extra(script, names),
+            place=Place(step.function.__code__),
         )
 
     def _extra(self, script: str, names: Sequence[str]) -> str:

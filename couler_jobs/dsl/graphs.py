@@ -5,7 +5,7 @@ from __future__ import annotations
 import inspect
 import json
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from typing import Any
+from typing import Any, NoReturn
 
 from couler_jobs.dsl import calls, recorder, steps, values
 from couler_jobs.dsl.hooks import EXIT, Hook
@@ -29,6 +29,7 @@ from couler_jobs.dsl.workflows import Workflow
 from couler_jobs.errors import DeclarationError
 from couler_jobs.spec import model, wire
 from couler_jobs.spec.names import parameter_name, template_name
+from couler_jobs.spec.place import Place
 
 
 @steps.step
@@ -57,7 +58,7 @@ def record(
     recording.parameters = tuple(workflow.signature.parameters)
     recording.mounts = tuple(options.mounted.mounts)
     recording.claims = dict.fromkeys(map(json.dumps, options.mounted.claims))
-    with placed():
+    with placed(workflow.function):
         entrypoint = graph_of(recording, workflow, entry=True).template_name
         hooks = hook_fields(recording, options.hooks, "workflow", "workflow")
         templates = recording.finished()
@@ -76,6 +77,7 @@ def record(
         annotations=tuple(options.annotations.items()),
         schedule=options.schedule,
         extra=_spec_extra(options.extra, hooks, recording.claims),
+        place=Place(workflow.function.__code__),
     )
     return declared, recording
 
@@ -233,8 +235,9 @@ class GraphTemplate(Outputs):
         """The template, with all results that were asked for."""
         assert self.scope is not None  # noqa: S101  set by run
         if not self.scope.calls:
-            raise DeclarationError(f"The workflow {self.template_name} calls no step.")
-        inputs, artifacts = _inputs(self.workflow)
+            self._refuse_empty()
+        with placed(self.workflow.function if self.workflow else None):
+            inputs, artifacts = _inputs(self.workflow)
         graph = model.Graph(
             name=self.template_name,
             calls=self.scope.finished_calls(),
@@ -243,8 +246,13 @@ class GraphTemplate(Outputs):
             results=tuple(self.results.values()),
             parallelism=self.parallelism,
             extra=self.extra,
+            place=None if self.workflow is None else Place(self.workflow.function.__code__),
         )
         return (graph,)
+
+    def _refuse_empty(self) -> NoReturn:
+        with placed(self.workflow.function if self.workflow else None):
+            raise DeclarationError(f"The workflow {self.template_name} calls no step.")
 
 
 def _inputs(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from typing import Any
@@ -150,7 +151,8 @@ def record(
     hooks: tuple[Hook, ...] = (),
 ) -> Handle:
     """Add a call of the template, which is called as the leaf; the answer is what it leaves."""
-    made = _shared(scope.recording, replace(leaf, **inputs.fields()))
+    place = scope.place(sys._getframe(1))
+    made = _shared(scope.recording, replace(leaf, place=place, **inputs.fields()))
     has_result = isinstance(leaf, model.Pod) or leaf.kind == "http"
     return record_call(
         scope, leaf.name, made.name, inputs, leaf.outputs, after, hooks, has_result=has_result

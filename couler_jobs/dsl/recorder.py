@@ -6,17 +6,21 @@ calls go to, and what Couler's names recorded outside of any workflow.
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import replace
+from types import FrameType
 from typing import Any, Protocol
 
+from couler_jobs.dsl.place import called_from
 from couler_jobs.dsl.producers import Form, Outputs, Path, Producer
 from couler_jobs.dsl.values import Condition, Handle, producer_of
 from couler_jobs.errors import DeclarationError
 from couler_jobs.spec import model
 from couler_jobs.spec.names import Names
+from couler_jobs.spec.place import Place
 
 Arguments = tuple[tuple[str, model.Text], ...]
 
@@ -32,6 +36,7 @@ class Scope:
         self.last_condition: Condition | None = None
         self.outputs: dict[str, Outputs] = {}  #: what is asked of single calls of steps
         self._chosen: dict[str, str] = {}  #: the template of those calls
+        self._places: dict[int, Place] = {}
         recording.scopes.append(self)
 
     def choose_templates(self) -> None:
@@ -78,6 +83,8 @@ class Scope:
     ) -> str:
         """Add exactly this call, under the conditions around it."""
         task = self.names.take(name)
+        if more.get("place") is None:
+            more["place"] = self.place(sys._getframe(1))
         self.calls.append(
             model.Call(
                 name=task,
@@ -90,6 +97,10 @@ class Scope:
             )
         )
         return task
+
+    def place(self, frame: FrameType) -> Place | None:
+        """The user's instruction that led to `frame`."""
+        return called_from(frame, self._places)
 
     def extend(self, **more: Any) -> None:
         """Give the last call further fields."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import inspect
+import sys
 import types
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -66,7 +67,8 @@ class Step(Generic[P, R]):
         if scope is None:
             return self.function(*args, **kwargs)
         after = kwargs.pop("after", None)
-        return calls.record_call(scope, self, self.bind(args, kwargs), after)
+        place = scope.place(sys._getframe(1))
+        return calls.record_call(scope, self, self.bind(args, kwargs), after, place)
 
     def bind(self, args: Sequence[Any], kwargs: Mapping[str, Any]) -> dict[str, Any]:
         """The arguments by parameter; `DeclarationError` in Python's words for wrong ones."""

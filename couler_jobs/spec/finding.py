@@ -13,7 +13,8 @@ class Finding:
     """What is wrong, where, and what to do.
 
     `path` leads into the manifest (`spec.templates[0].dag.tasks[2].depends`); `line` is the line of
-    the YAML file it was read from, counted from 1, and None where there was no file.
+    the YAML file it was read from, counted from 1, and None where there was no file. `place` is
+    where in the program that part was declared, if the manifest was compiled from one.
     """
 
     severity: Severity
@@ -22,9 +23,11 @@ class Finding:
     message: str
     fix: str = ""
     line: int | None = None
+    place: str = ""
 
     def __str__(self) -> str:
         where = self.path if self.line is None else f"line {self.line}: {self.path}"
+        where = f"{self.place} ({where})" if self.place else where
         return f"{self.severity} {self.code} at {where}: {self.message}" + (
             f" {self.fix}" if self.fix else ""
         )

@@ -2,14 +2,16 @@
 
 A `Workflow` holds templates; a `Graph` template holds calls of other templates; a call's arguments
 are texts in which references stand where a value comes from elsewhere. Names are already Argo's.
+`place` is where in the user's program something was declared: no part of what it is.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Literal
 
+from couler_jobs.spec.place import Place
 from couler_jobs.spec.secret import Secret
 
 # --- where a value comes from
@@ -207,6 +209,7 @@ class Leaf:
     retry: Retry | None = None
     timeout: int | None = None  #: seconds
     extra: str = "{}"  #: further fields of the template, a JSON object
+    place: Place | None = field(default=None, compare=False, repr=False)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -262,6 +265,7 @@ class Call:
     when: Condition | None = None
     loop: Loop | None = None
     extra: str = "{}"  #: further fields of the task, a JSON object
+    place: Place | None = field(default=None, compare=False, repr=False)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -286,6 +290,7 @@ class Graph:
     results: tuple[Result, ...] = ()
     parallelism: int | None = None
     extra: str = "{}"  #: further fields of the template, a JSON object
+    place: Place | None = field(default=None, compare=False, repr=False)
 
 
 Template = Pod | Plain | Graph
@@ -326,3 +331,4 @@ class Workflow:
     extra: str = "{}"  #: further fields of the spec, a JSON object
     secrets: tuple[Secret, ...] = ()
     finish: Callable[[dict[str, Any]], dict[str, Any]] | None = None  #: a last change, by the site
+    place: Place | None = field(default=None, compare=False, repr=False)

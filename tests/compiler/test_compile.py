@@ -217,7 +217,7 @@ def test_an_output_of_a_graph_is_a_parameter_or_an_expression() -> None:
     [
         (graph(call("a", "b")), "a in main follows b, which is no step of it"),
         (graph(call("a", "b"), call("b", "a.Failed")), "wait for each other: a -> b -> a"),
-        (graph(call("a"), call("a")), "Two calls in main have one name"),
+        (graph(call("a"), call("a")), "Two calls in main have the name a: give one"),
     ],
 )
 def test_a_graph_that_cannot_run_is_refused(workflow: model.Workflow, sentence: str) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import sys
 from collections.abc import Callable, Mapping, Sequence
 from contextvars import ContextVar
 from dataclasses import dataclass
@@ -67,6 +68,7 @@ def config_workflow(
     `timezone` (UTC).
     """
     found, defaults = recording(), _defaults.get()
+    found.place = found.scope.place(sys._getframe(1))
     if name is not None:
         found.name = defaults.name_salter(name) if defaults.name_salter else name
     if user_id is not None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
@@ -141,7 +142,8 @@ def record_leaf(
     `default` are those of a template that declares none.
     """
     scope = scope_now()
-    made = _template(scope.recording, name, leaf, asked)
+    place = scope.place(sys._getframe(1))
+    made = _template(scope.recording, name, replace(leaf, place=place), asked)
     task = record_call(scope, name, made.name, inputs)
     outputs = [_handle(scope, task, output) for output in made.outputs]
     is_script = isinstance(leaf, model.Pod) and leaf.container.source is not None

@@ -13,6 +13,7 @@ from couler_jobs.dsl.values import Handle
 from couler_jobs.errors import DeclarationError
 from couler_jobs.spec import model
 from couler_jobs.spec.names import workflow_name
+from couler_jobs.spec.place import Place
 
 if TYPE_CHECKING:
     from couler_jobs.dsl.couler.cluster import Cluster
@@ -31,6 +32,7 @@ class CoulerRecording:
         self.exit_scope: CoulerScope | None = None
         self.name = DEFAULT_NAME
         self.timeout: int | None = None
+        self.place: Place | None = None  #: where the workflow as a whole was spoken of last
         self.schedule: model.Schedule | None = None
         self.annotations: dict[str, str] = {}
         self.spec: dict[str, Any] = {}  #: further fields, in Argo's words
@@ -67,6 +69,7 @@ class CoulerRecording:
             extra=extra_json(self._spec()),
             secrets=tuple(one for one in made if one is not None),
             finish=self._finish(),
+            place=self.place,
         )
 
     def _spec(self) -> dict[str, Any]:
