@@ -14,6 +14,7 @@ from typing import Any
 
 from couler_jobs.backends.local import launching, logs, names
 from couler_jobs.backends.local.cache import Cache
+from couler_jobs.backends.local.config_map_values import fill_from_config_maps
 from couler_jobs.backends.local.cron_store import CronStore
 from couler_jobs.backends.local.crons import Crons
 from couler_jobs.backends.local.engine import Engine, reset_for_retry
@@ -109,7 +110,7 @@ class LocalBackend(Crons):
         """The manifest as it is stored, with its name; `Rejected` if it cannot run here."""
         if manifest.get("kind") != "Workflow":
             raise Rejected(f"This is a {manifest.get('kind')}, not a Workflow: it cannot be run.")
-        stored = self.resolved(manifest)
+        stored = self.complete(manifest)
         stored["metadata"] = {**(stored.get("metadata") or {}), "name": name}
         refuse_unsupported(stored)
         engine = Engine(stored, name=name, uid=uid, created_at=now)
@@ -122,6 +123,13 @@ class LocalBackend(Crons):
     def resolved(self, manifest: Manifest) -> dict[str, Any]:
         """A copy in which templates stand for the references to them; `Rejected`."""
         return standalone(manifest, lambda name: self.templates.find(name))
+
+    def complete(self, manifest: Manifest) -> dict[str, Any]:
+        """A copy for one run: the same, with the values that lie in config maps; `Rejected`."""
+        whole = self.resolved(manifest)
+        if isinstance(whole.get("spec"), dict):
+            fill_from_config_maps(whole["spec"], References(self.home.root))
+        return whole
 
     def resubmit(self, name: str) -> RunInfo:
         """Run the manifest again under a new name."""

@@ -136,6 +136,7 @@ _ARGUMENTS: dict[str, Any] = {
             "enum": [_WORD],
             "description": _TEXT,
             "globalName": _TEXT,
+            "valueFrom": {"configMapKeyRef": _SELECTOR, "default": _WORD},
         }
     ],
     "artifacts": [_ARGUMENT_ARTIFACT],

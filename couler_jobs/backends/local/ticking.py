@@ -127,9 +127,9 @@ def _end_replaced(backend: LocalBackend, cron: StoredCron, runs: Sequence[RunInf
 
 
 def run_of(backend: LocalBackend, cron: StoredCron, tick: datetime, now: float) -> StoredRun:
-    """The run of a tick, not yet stored; `Rejected` if a workflow template of it is missing."""
+    """The run of a tick, not yet stored; `Rejected` if a template or a config map is missing."""
     uid, name = str(uuid.uuid4()), run_name(cron.name, tick)
-    manifest = backend.resolved(run_manifest(cron, {"name": name}, tick))
+    manifest = backend.complete(run_manifest(cron, {"name": name}, tick))
     if "workflowMetadata" in manifest["spec"]:
         engine = Engine(manifest, name=name, uid=uid, created_at=now)
         manifest["spec"]["workflowMetadata"] = engine.metadata
