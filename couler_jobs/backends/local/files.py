@@ -141,6 +141,11 @@ def _take_artifact(
     target = artifacts / key
     if _leads_out(artifacts, target):
         raise FileProblem(f"{key!r} cannot be the key of an artifact.")
+    if artifacts.resolve().is_relative_to(path.resolve()):
+        raise FileProblem(
+            f"The output artifact {file.name} cannot be stored from {file.path}: that holds the "
+            "folder in which artifacts are kept. Declare a folder of the step's own."
+        )
     try:
         target.parent.mkdir(parents=True, exist_ok=True)
         _remove(target)  # another step may have stored something at this key

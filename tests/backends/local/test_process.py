@@ -360,6 +360,15 @@ def test_artifacts_travel_from_step_to_step(run: Run) -> None:
     assert run(read, node="m", inputs=put, wants_result=True).result == "1\n2\n3\n400"
 
 
+def test_a_folder_that_holds_the_store_itself_is_not_copied_into_it(
+    run: Run, folder: RunFolder
+) -> None:
+    output = OutputFile(name="all", path=str(folder.root.parent))
+    ended = run("true", output_artifacts=(output,))
+    assert "holds the folder in which artifacts are kept" in ended.error
+    assert not any(folder.artifacts.rglob("all"))
+
+
 def test_an_artifact_that_is_a_pipe_is_an_error_and_holds_nothing_up(run: Run) -> None:
     ended = run("mkfifo pipe", output_artifacts=(OutputFile(name="p", path="pipe"),))
     assert "output artifact p could not be stored from pipe" in ended.error
