@@ -396,6 +396,13 @@ def test_a_retry_waits_for_its_backoff() -> None:
     assert len(drive.launched) == 4
 
 
+def test_the_last_attempt_s_duration_is_in_whole_seconds() -> None:
+    drive = Drive(retrying(limit=3, expression="asInt(lastRetry.duration) < 3"))
+    drive.tick(at=drive.now + 1.7)
+    drive.end("[0].a(0)", 1)
+    assert len(drive.launched) == 2
+
+
 def test_a_retry_gives_up_before_its_longest_time() -> None:
     drive = Drive(retrying(limit=5, backoff={"duration": "10", "maxDuration": "5"}))
     drive.end("[0].a(0)", 1)

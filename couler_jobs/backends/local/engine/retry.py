@@ -185,7 +185,8 @@ def _last_values(last: Node | None, *, exit_code: str) -> dict[str, str]:
     if last is None:
         values = (exit_code, "", "0", "")
     else:
-        took = (last.finished or 0.0) - (last.started or 0.0)
+        # Kubernetes keeps whole seconds, so that `asInt(lastRetry.duration)` can be asked
+        took = int(last.finished or 0) - int(last.started or 0)
         code = str(last.outputs.get("exitCode", exit_code))
         values = (code, last.phase.value, gotext.number_text(float(took)), last.message)
     names = ("exitCode", "status", "duration", "message")
