@@ -278,11 +278,13 @@ def _graph(graph: model.Graph, target: Target) -> Fields:
 
 def _check(graph: model.Graph) -> None:
     """Refuse a DAG that could not run: equal names, unknown dependencies, cycles."""
-    terms = {call.name: [term.partition(".")[0] for term in call.depends] for call in graph.calls}
+    terms = {call.name: order.names_of(call.depends) for call in graph.calls}
     if len(terms) < len(graph.calls):
         name = next(n for n, count in Counter(c.name for c in graph.calls).items() if count > 1)
         said = f"Two calls in {graph.name} have the name {name}: give one of them another."
         raise _refusal(graph, name, said)
+    if order.is_ordered(terms):
+        return
     if missing := order.unknown(terms):
         name, before = missing
         said = f"{name} in {graph.name} follows {before}, which is no step of it."

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections import defaultdict
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
@@ -36,7 +37,8 @@ class Cut:
         self._groups = partition(before, most=most, room=room)
         self._by_name, self._before = by_name, before
         self._part: dict[str, Part | None] = {}
-        self._texts: dict[Part | None, dict[int, model.Joined]] = {}  #: by the text's identity
+        #: what texts are as seen from a part, by their identity
+        self._texts: dict[Part | None, dict[int, model.Joined]] = defaultdict(dict)
         self._omitted = _may_be_omitted(by_name, before)
 
     def graphs(self, shared: bool) -> Iterator[model.Graph]:
@@ -88,7 +90,7 @@ class Cut:
             yield model.Call(
                 name=part.rename[call.name],
                 template=call.template,
-                depends=tuple([_renamed(term, part.rename) for term in own]),
+                depends=tuple([_renamed(term, part.rename) for term in own]) if own else (),
                 depends_on=self._expression(call, part),
                 extra=call.extra,
                 **self._seen(call, part),
@@ -110,12 +112,15 @@ class Cut:
         for text in [call.extra, *[text for _, text in call.arguments]]:
             if type(text) is str and "{{" in text and any(tag in text for tag in _OF_A_TASK):
                 raise self._refusal(call, "names another step in a text")
-        return {
-            "arguments": tuple([(name, self._text(text, part)) for name, text in call.arguments]),
-            "artifacts": tuple([self._artifact(artifact, part) for artifact in call.artifacts]),
-            "when": None if call.when is None else self._condition(call.when, part),
-            "loop": None if call.loop is None else self._loop(call.loop, part),
-        }
+        arguments = tuple([(name, self._text(text, part)) for name, text in call.arguments])
+        seen: dict[str, Any] = {"arguments": arguments}
+        if call.artifacts:
+            seen["artifacts"] = tuple([self._artifact(one, part) for one in call.artifacts])
+        if call.when is not None:
+            seen["when"] = self._condition(call.when, part)
+        if call.loop is not None:
+            seen["loop"] = self._loop(call.loop, part)
+        return seen
 
     def _is_inside(self, term: str, part: Part | None, call: model.Call) -> bool:
         """Whether a dependency is on a call of the same part; others only wait for success."""
@@ -181,7 +186,7 @@ class Cut:
     def _text(self, text: model.Text, part: Part | None) -> model.Text:
         if isinstance(text, str):
             return text
-        texts = self._texts.setdefault(part, {})
+        texts = self._texts[part]
         if id(text) not in texts:
             texts[id(text)] = self._text_seen(text, part)
         return texts[id(text)]
@@ -279,24 +284,27 @@ def _is_within(call: model.Call, own: Mapping[str, str]) -> bool:
     """Whether a call, of the most frequent kind, is only about calls of the same part."""
     if call.when or call.loop or call.artifacts or call.depends_on or call.extra != "{}":
         return False
-    return all(term in own for term in call.depends) and all(
-        not isinstance(text, str) and all(_is_of(piece, own) for piece in text.parts)
-        for _, text in call.arguments
-        if not isinstance(text, str) or "{{" in text
+    return all(map(own.__contains__, call.depends)) and all(
+        [_is_of(text, own) for _, text in call.arguments]
     )
 
 
-def _is_of(piece: Piece, own: Mapping[str, str]) -> bool:
-    return isinstance(piece, str) or (isinstance(piece, model.Output) and piece.task in own)
+def _is_of(text: model.Text, own: Mapping[str, str]) -> bool:
+    if isinstance(text, str):
+        return "{{" not in text
+    for piece in text.parts:
+        if not isinstance(piece, str) and not (
+            isinstance(piece, model.Output) and piece.task in own
+        ):
+            return False
+    return True
 
 
-def _before(call: model.Call, by_name: Mapping[str, model.Call]) -> list[str]:
+def _before(call: model.Call, by_name: Mapping[str, model.Call]) -> Sequence[str]:
     """The calls that a call waits for."""
     if call.depends_on is not None:
         return list(dict.fromkeys(n for n in _NAME.findall(call.depends_on) if n in by_name))
-    if all(term in by_name for term in call.depends):
-        return list(call.depends)
-    return list(dict.fromkeys(term.partition(".")[0] for term in call.depends))
+    return order.names_of(call.depends)
 
 
 def _runs(
@@ -369,7 +377,7 @@ def _may_be_omitted(
     found = {
         name
         for name, call in by_name.items()
-        if call.depends_on is not None or any("." in term for term in call.depends)
+        if call.depends_on is not None or order.names_of(call.depends) is not call.depends
     }
     for name in order.order(before) if found else ():
         if any(one in found for one in before[name]):

@@ -38,7 +38,7 @@ def _packed(components: list[list[str]], graph: Graph, most: int) -> Iterator[li
             yield together
             together = list(component)
         else:
-            together = together + component
+            together += component
     if together:
         yield together
 
@@ -53,7 +53,7 @@ def _by_levels(component: list[str], graph: Graph, most: int) -> Iterator[list[s
         if len(level) > most:
             yield from _pieces(level, most)
         else:
-            together = together + level
+            together += level
     if together:
         yield together
 
@@ -69,7 +69,7 @@ def _levels(graph: Graph, nodes: Sequence[str]) -> list[list[str]]:
     depth: dict[str, int] = {}
     levels: list[list[str]] = []
     for node in nodes:
-        depth[node] = max((depth[before] + 1 for before in graph[node]), default=0)
+        depth[node] = max(map(depth.__getitem__, graph[node]), default=-1) + 1
         if depth[node] == len(levels):
             levels.append([])
         levels[depth[node]].append(node)
@@ -78,17 +78,18 @@ def _levels(graph: Graph, nodes: Sequence[str]) -> list[list[str]]:
 
 def _components(graph: Graph, nodes: Sequence[str]) -> list[list[str]]:
     """The nodes, given in order, that are connected: each component in order."""
-    root = {node: node for node in graph}
+    root: dict[str, str] = {}
 
     def top(node: str) -> str:
         while root[node] != node:
-            root[node] = root[root[node]]
-            node = root[node]
+            root[node] = node = root[root[node]]
         return node
 
-    for node, predecessors in graph.items():
-        for before in predecessors:
-            root[top(before)] = top(node)
+    for node in nodes:
+        first, *others = graph[node] or (node,)
+        root[node] = node if first == node else top(first)
+        for other in others:
+            root[top(other)] = root[node]
     found: dict[str, list[str]] = {}
     for node in nodes:
         found.setdefault(top(node), []).append(node)
