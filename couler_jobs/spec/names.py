@@ -89,3 +89,8 @@ def _cut(name: str, longest: int) -> str:
         return name
     digest = hashlib.sha256(name.encode()).hexdigest()[:8]
     return f"{name[: longest - 9].rstrip('-')}-{digest}"
+
+
+def is_within(name: str, node: str) -> bool:
+    """Whether a node's name is `node` or of something inside it: its steps, items or attempts."""
+    return name == node or (name.startswith(node) and name[len(node)] in ".[(")

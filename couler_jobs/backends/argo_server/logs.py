@@ -37,11 +37,6 @@ def node_names(run: RunInfo) -> dict[str, str]:
     return {pod_name(run, node): node.name for node in pods}
 
 
-def is_within(name: str, node: str) -> bool:
-    """Whether a node's name is `node` or of something inside it: its steps, items or attempts."""
-    return name == node or (name.startswith(node) and name[len(node)] in ".[(")
-
-
 def users_part(text: str) -> str | None:
     """A line without what Argo wrote into it; None if all of it is Argo's."""
     if "argo=true" not in text:

@@ -14,13 +14,13 @@ from couler_jobs.backends.argo_server import answers, api
 from couler_jobs.backends.argo_server.api import Kind, Request
 from couler_jobs.backends.argo_server.logs import (
     Resume,
-    is_within,
     node_names,
     pod_name,
     user_lines,
 )
 from couler_jobs.backends.argo_server.server import Server, uid_of, version_of
 from couler_jobs.errors import BackendError, Forbidden, NotFound, Rejected, Unavailable
+from couler_jobs.spec.names import is_within
 from couler_jobs.spec.parse import run_info
 from couler_jobs.spec.status import LogLine, RunInfo
 

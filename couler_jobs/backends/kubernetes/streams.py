@@ -13,10 +13,11 @@ from contextlib import closing
 from dataclasses import dataclass, field
 from typing import Any
 
-from couler_jobs.backends.argo_server.logs import Resume, is_within, user_lines
+from couler_jobs.backends.argo_server.logs import Resume, user_lines
 from couler_jobs.backends.kubernetes.nodes import unpacked
 from couler_jobs.backends.kubernetes.objects import Object, Objects, Resource, meta
 from couler_jobs.errors import Forbidden, NotFound, Rejected, Unavailable
+from couler_jobs.spec.names import is_within
 from couler_jobs.spec.parse import run_info
 from couler_jobs.spec.status import LogLine, RunInfo
 

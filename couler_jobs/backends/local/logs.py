@@ -10,8 +10,10 @@ from pathlib import Path
 from couler_jobs.backends.local.home import RunFolder
 from couler_jobs.backends.local.step_folder import step_folder
 from couler_jobs.errors import NotFound
+from couler_jobs.spec.names import is_within
 from couler_jobs.spec.status import LogLine, NodeInfo, RunInfo
 
+MAIN = "main"
 _LONGEST_LINE = 1 << 20  # bytes: a longer one is handed on in pieces
 _BLOCK = 1 << 18
 
@@ -60,7 +62,7 @@ class LogFile:
 def read(folder: RunFolder, run: RunInfo, node: str | None) -> Iterator[LogLine]:
     """What there is, step after step in the order of their start."""
     for name in _steps(run, node):
-        yield from _file(folder, name).lines(ended=True)
+        yield from _file(folder, run, name).lines(ended=True)
 
 
 def follow(
@@ -70,38 +72,37 @@ def follow(
     logs: dict[str, LogFile] = {}
     for run in look():
         for name in _steps(run, node):
-            log = logs.setdefault(name, _file(folder, name))
+            log = logs.setdefault(name, _file(folder, run, name))
             yield from log.lines(ended=run.ended or run.nodes[name].phase.ended)
 
 
-def _file(folder: RunFolder, name: str) -> LogFile:
-    return LogFile(name, step_folder(folder, name).log)
+def _file(folder: RunFolder, run: RunInfo, name: str) -> LogFile:
+    if run.nodes[name].type != "Container":
+        return LogFile(name, step_folder(folder, name).log)
+    pod, _, container = name.rpartition(".")
+    step = step_folder(folder, pod)
+    return LogFile(name, step.log if container == MAIN else step.containers / f"{container}.log")
 
 
 def _steps(run: RunInfo, node: str | None) -> list[str]:
-    """The names of the steps that have logs: all, or the node and those below it."""
-    pods = [found for found in run.nodes.values() if found.type == "Pod"]
-    if node is not None:
-        below = _below(run, node)
-        pods = [found for found in pods if found.id in below or found.name == node]
-    return [found.name for found in sorted(pods, key=_start)]
+    """The names of the nodes that have logs: all, or the node and those within it.
+
+    A pod of several containers has the lines of its main one.
+    """
+    if node is not None and node not in run.nodes:
+        raise NotFound(f"{run.name} has no node named {node} (yet).")
+    found = [one for one in run.nodes.values() if _has_log(one, node)]
+    return [one.name for one in sorted(found, key=_start)]
+
+
+def _has_log(one: NodeInfo, node: str | None) -> bool:
+    if one.name == node:
+        return one.type in ("Pod", "Container")
+    main = one.type == "Container" and one.name.endswith(f".{MAIN}")
+    inside = node is None or is_within(one.name, node)
+    return inside and one.type in ("Pod", "Container") and not main
 
 
 def _start(node: NodeInfo) -> tuple[bool, float]:
     moment = node.started_at
     return moment is None, 0.0 if moment is None else moment.timestamp()
-
-
-def _below(run: RunInfo, node: str) -> set[str]:
-    top = run.nodes.get(node)
-    if top is None:
-        raise NotFound(f"{run.name} has no node named {node} (yet).")
-    by_id = {found.id: found for found in run.nodes.values()}
-    seen: set[str] = set()
-    waiting = [top.id]
-    while waiting:
-        current = waiting.pop()
-        if current not in seen and current in by_id:
-            seen.add(current)
-            waiting += by_id[current].children
-    return seen

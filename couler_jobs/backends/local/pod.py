@@ -2,84 +2,37 @@
 
 It stands where the step's own process would, in its mount namespace and its process group: it
 fetches the step's remote artifacts, runs its init containers, starts its sidecars, and then the
-step's own process, whose exit code becomes its own. Only that one prints to standard output, which
-may be the step's result; all else goes to the log. What went wrong before or beside it is left
-beside the plan (`told`).
+step's own process, or those of its container set. The exit code of that becomes its own. Only that
+one prints to standard output, which may be the step's result; all else goes to the log. What went
+wrong before or beside it is left beside the plan (`told`); that a daemon is ready, or a container
+of a set has ended, is told at once (`reports`).
 
 The plan holds no secret: values of secrets are read here, when they are needed.
 """
 
 from __future__ import annotations
 
-import json
-import os
 import signal
 import subprocess
 import sys
-from collections.abc import Mapping, Sequence
+import threading
+from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
+from couler_jobs.backends.local import probing
+from couler_jobs.backends.local.container_set import NotStarted, Result, Set
+from couler_jobs.backends.local.pod_plan import NOT_RUNNABLE, Fetch, Plan
+from couler_jobs.backends.local.probing import Probed
 from couler_jobs.backends.local.references import References, resolved
+from couler_jobs.backends.local.reports import report
 from couler_jobs.backends.local.told import tell
-from couler_jobs.backends.local.values import Container, Reference, Value
+from couler_jobs.backends.local.values import Container
 from couler_jobs.errors import CoulerJobsError
 
-NOT_RUNNABLE = 64
 _STOPPED = (137, 143)  # ended by a signal: Argo takes it for one that it sent itself
 _GRACE = 10.0  # seconds for sidecars, once the step's own process has ended
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Fetch:
-    """A remote artifact and the path at which the step expects it."""
-
-    name: str
-    path: str
-    remote: Mapping[str, Any]
-    mode: int | None = None
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Plan:
-    """All that a pod is made of. `environ` is what each process inherits."""
-
-    home: str
-    cwd: str
-    environ: Mapping[str, str]
-    main: Container
-    fetch: tuple[Fetch, ...] = ()
-    init: tuple[Container, ...] = ()
-    sidecars: tuple[Container, ...] = field(default_factory=tuple)
-
-    def write(self, path: Path) -> None:
-        """Store it for the process that carries it out."""
-        with open(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w") as file:
-            json.dump(asdict(self), file)
-
-    @classmethod
-    def read(cls, path: Path) -> Plan:
-        """The plan that was written there."""
-        plain = json.loads(path.read_text(encoding="utf-8"))
-        plain["main"] = _container(plain["main"])
-        for name in ("init", "sidecars"):
-            plain[name] = tuple(map(_container, plain[name]))
-        plain["fetch"] = tuple(Fetch(**one) for one in plain["fetch"])
-        return cls(**plain)
-
-
-def _container(plain: Mapping[str, Any]) -> Container:
-    env = {name: _value(value) for name, value in plain["env"].items()}
-    env_from = tuple(Reference(**one) for one in plain["env_from"])
-    return Container(**{**plain, "env": env, "env_from": env_from})
-
-
-def _value(plain: Any) -> Value:
-    if isinstance(plain, str):
-        return plain
-    return tuple(part if isinstance(part, str) else Reference(**part) for part in plain)
 
 
 class Failed(Exception):  # noqa: N818  becomes the step's failure
@@ -93,18 +46,20 @@ class Failed(Exception):  # noqa: N818  becomes the step's failure
 def main(arguments: Sequence[str]) -> int:
     """Carry out the plan of that path; answers the exit code of the step's own process."""
     path = Path(arguments[0])
-    signal.signal(signal.SIGTERM, lambda _number, _frame: None)  # it reaches the whole group
+    pod = _Pod(Plan.read(path), path.parent)
+    signal.signal(signal.SIGTERM, lambda _number, _frame: pod.stopped.set())  # all have got it
     try:
-        return _Pod(Plan.read(path)).run()
+        return pod.run()
     except Failed as failure:
         tell(path.parent, failure.code, failure.message, container=failure.container)
         return NOT_RUNNABLE if failure.code is None else failure.code
 
 
 class _Pod:
-    def __init__(self, plan: Plan) -> None:
-        self._plan = plan
+    def __init__(self, plan: Plan, folder: Path) -> None:
+        self._plan, self._folder = plan, folder
         self._references = References(Path(plan.home))
+        self.stopped = threading.Event()
 
     def run(self) -> int:
         """The exit code of the step's own process; `Failed` for all else."""
@@ -116,7 +71,7 @@ class _Pod:
                 raise Failed(container.name, code)
         sidecars = [(one, self._start(one)) for one in self._plan.sidecars]
         try:
-            code = _code(self._start(self._plan.main, stdout=None).wait())
+            code = self._run_set() if self._plan.is_set else self._run_main(sidecars)
         finally:
             failed = [(one, p.poll()) for one, p in sidecars]
             _end([process for _, process in sidecars])
@@ -124,6 +79,52 @@ class _Pod:
             if ended and _code(ended) not in _STOPPED:
                 raise Failed(container.name, _code(ended))
         return code
+
+    def _run_main(self, sidecars: Iterable[tuple[Container, subprocess.Popen[bytes]]]) -> int:
+        (main,) = self._plan.containers
+        process = self._start(main, stdout=None)
+        if self._plan.daemon:
+            running = [*sidecars, (main, process)]
+            probed = {one.name: Probed(p, self._environ(one)) for one, p in running}
+            threading.Thread(target=self._await_ready, args=(probed,), daemon=True).start()
+        return _code(process.wait())
+
+    def _await_ready(self, probed: Mapping[str, Probed]) -> None:
+        """Tell that the daemon is ready, once all its containers are."""
+        for probe in self._plan.probes:
+            if not probing.passed(probe, probed[probe.container], self._plan.cwd):
+                return
+        if self._plan.reports is not None:
+            report(self._plan.reports)
+
+    def _run_set(self) -> int:
+        plan = self._plan
+        logs = self._folder / "containers"  # where `StepFolder.containers` is looked for
+        logs.mkdir()
+
+        def start(container: Container) -> subprocess.Popen[bytes]:
+            if container.name == "main":
+                return self._process(container, stdout=None)
+            with open(logs / f"{container.name}.log", "ab") as log:
+                return self._process(container, stdout=log, stderr=log)
+
+        results = Set(
+            plan.containers,
+            start,
+            self._tell,
+            tries=plan.tries,
+            pause=plan.pause,
+            stopped=self.stopped,
+        ).run()
+        for name in sorted(results):  # as a pod's containers are listed
+            if results[name].code:
+                raise Failed(name, results[name].code, results[name].message)
+        return 0
+
+    def _tell(self, container: str, result: Result) -> None:
+        if self._plan.reports is not None:
+            told = {"exit_code": result.code, "message": result.message}
+            report(self._plan.reports, container=container, **told)
 
     def _fetch(self, fetch: Fetch) -> None:
         from couler_jobs.backends.local import fetching
@@ -137,26 +138,35 @@ class _Pod:
             raise Failed("init", None, why) from error
 
     def _start(self, container: Container, stdout: Any = sys.stderr) -> subprocess.Popen[bytes]:
-        plan = self._plan
-        cwd = Path(plan.cwd) / (container.working_dir or "")
         try:
-            env = resolved(container.env, container.env_from, self._references)
+            return self._process(container, stdout)
+        except NotStarted as error:
+            raise Failed(container.name, None, f"{container.name}: {error}") from error
+
+    def _process(
+        self, container: Container, stdout: Any, stderr: Any = None
+    ) -> subprocess.Popen[bytes]:
+        try:
             return subprocess.Popen(
                 container.command,
-                cwd=cwd,
-                env={**plan.environ, **env},
+                cwd=Path(self._plan.cwd) / (container.working_dir or ""),
+                env=self._environ(container),
                 stdin=subprocess.DEVNULL,
                 stdout=stdout,
+                stderr=stderr,
             )
         except (OSError, CoulerJobsError) as error:
-            why = f"{container.name}: {_sentence(error, container)}"
-            raise Failed(container.name, None, why) from error
+            raise NotStarted(_sentence(error, container)) from error
+
+    def _environ(self, container: Container) -> dict[str, str]:
+        env = resolved(container.env, container.env_from, self._references)
+        return {**self._plan.environ, **env}
 
 
 def _sentence(error: Exception, container: Container) -> str:
     if isinstance(error, FileNotFoundError):
         program = container.command[0] if container.command else ""
-        return f'exec: "{program}": executable file not found in $PATH'
+        return f'failed to find name in PATH: exec: "{program}": executable file not found in $PATH'
     return f"it could not be started: {error}"
 
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import errno
-import json
 import os
 import shutil
 import signal
@@ -14,19 +13,20 @@ import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
 
 from couler_jobs.backends.local import files, memory
 from couler_jobs.backends.local.files import FileProblem
 from couler_jobs.backends.local.home import full_disk
 from couler_jobs.backends.local.kernel import NO_ROOM
-from couler_jobs.backends.local.pod import Fetch, Plan
+from couler_jobs.backends.local.log_limit import LOG_LIMIT, cut, write_all
+from couler_jobs.backends.local.pod_plan import NOT_RUNNABLE
 from couler_jobs.backends.local.private import Views
-from couler_jobs.backends.local.references import References, resolved
+from couler_jobs.backends.local.programs import NeverRan, program_of
+from couler_jobs.backends.local.reports import Reports
 from couler_jobs.backends.local.step_folder import StepFolder
 from couler_jobs.backends.local.step_views import prepare
 from couler_jobs.backends.local.told import told
-from couler_jobs.backends.local.values import Container, Ended, Launch
+from couler_jobs.backends.local.values import Ended, Launch
 from couler_jobs.errors import ConfigError
 
 MARK = "COULER_JOBS_STEP"
@@ -35,16 +35,6 @@ MARK = "COULER_JOBS_STEP"
 RESULT_LIMIT = 256 * 1024
 """Bytes of standard output that make the result: the last ones, as in Argo."""
 
-NOT_RUNNABLE = 64
-"""The exit code that Argo gives a command that cannot be run."""
-
-LOG_LIMIT = 256 * 1024 * 1024
-"""Bytes of one step's log: of a longer one the first and the last are kept."""
-
-LOG_END = 1024 * 1024
-"""Bytes of a log that was too long which are kept of its end."""
-
-_CUT = b"\n[couler-jobs] here the log was longer than it may be: lines are missing\n"
 _FULL_BELOW = 64 * 1024  # bytes free on a disk that is as good as full
 
 _KEPT = ("PATH", "HOME", "LANG", "TZ", "USER", "LOGNAME", "SHELL", "TMPDIR")
@@ -53,14 +43,6 @@ _LOG_FLAGS = os.O_RDWR | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC
 
 class NotNow(Exception):  # noqa: N818  not an error: the supervisor tries again
     """The machine has no room for another process at this moment."""
-
-
-class NeverRan(Exception):  # noqa: N818  becomes an `Ended`
-    """The step could not be started; the text is a sentence, `exit_code` what Argo says then."""
-
-    def __init__(self, message: str, exit_code: int | None = None) -> None:
-        self.exit_code = exit_code
-        super().__init__(message)
 
 
 def clean_environment(environ: Mapping[str, str]) -> dict[str, str]:
@@ -80,6 +62,7 @@ class Step:
     pidfd: int
     log: int  #: where its output goes
     views: Views
+    reports: Reports | None = None
     tail: bytearray = field(default_factory=bytearray)
     kill_at: float | None = None  #: when SIGTERM has had its time
     asked: bool = False  #: whether it was told to end
@@ -117,7 +100,7 @@ class Step:
         if len(self.tail) > 4 * RESULT_LIMIT:
             del self.tail[: -RESULT_LIMIT - 1]
         with contextlib.suppress(OSError):  # a full disk costs the log, not the step
-            _write_all(self.log, block)
+            write_all(self.log, block)
         return bool(block)
 
     def finish(self) -> Ended:
@@ -130,6 +113,8 @@ class Step:
             while self.read():
                 pass
             self.process.stdout.close()
+        if self.reports is not None:
+            self.reports.close()
         result = self._result() if self.launch.wants_result else None
         try:
             return self._collect(code, result, why)
@@ -150,13 +135,10 @@ class Step:
 
     def cut_log(self, limit: int = LOG_LIMIT) -> None:
         """Take the middle out of a log that has grown beyond the limit."""
-        with contextlib.suppress(OSError):
-            size = os.fstat(self.log).st_size
-            if size > limit:
-                kept = min(LOG_END, limit // 2)
-                end = os.pread(self.log, kept, size - kept)
-                os.ftruncate(self.log, limit - kept - len(_CUT))
-                _write_all(self.log, _CUT + end)
+        cut(self.log, limit)
+        for path in self.folder.containers.glob("*.log") if self.launch.containers else ():
+            with open(path, "ab+") as log:
+                cut(log.fileno(), limit)
 
     def _collect(self, code: int, result: str | None, why: str) -> Ended:
         node, at = self.launch.node, time.time()
@@ -183,7 +165,7 @@ class Step:
         self.cut_log()
         for lost in self.views.leave():
             with contextlib.suppress(OSError):
-                _write_all(self.log, f"[couler-jobs] could not be kept: {lost}\n".encode())
+                write_all(self.log, f"[couler-jobs] could not be kept: {lost}\n".encode())
         os.close(self.log)
         os.close(self.pidfd)
 
@@ -193,109 +175,42 @@ def start(launch: Launch, folder: StepFolder, mark: str, environ: Mapping[str, s
 
     `environ` is what it inherits (`clean_environment`); the manifest's variables come on top.
     """
+    reports = Reports(launch.node) if launch.reports else None
+    try:
+        return _started(launch, folder, mark, environ, reports)
+    except BaseException:
+        if reports is not None:
+            reports.close()
+        raise
+    finally:
+        if reports is not None:
+            reports.close_writing()
+
+
+def _started(
+    launch: Launch,
+    folder: StepFolder,
+    mark: str,
+    environ: Mapping[str, str],
+    reports: Reports | None,
+) -> Step:
     try:
         cwd, views = prepare(launch, folder)
         inherited = {**environ, MARK: mark}
-        environment, command = _program(launch, folder, inherited, cwd, views)
+        end = None if reports is None else reports.writing
+        environment, command = program_of(launch, folder, inherited, cwd, views, end)
         log = os.open(folder.log, _LOG_FLAGS, 0o600)
     except (FileProblem, ConfigError) as problem:
         raise NeverRan(str(problem)) from problem
     except OSError as error:
         raise _explained(error, folder) from error
     try:
-        process = _spawn(launch, command, environment, cwd, views, log)
-        return Step(launch, folder, process, os.pidfd_open(process.pid), log, views)
+        process = _spawn(launch, command, environment, cwd, views, log, reports)
+        return Step(launch, folder, process, os.pidfd_open(process.pid), log, views, reports)
     except BaseException:
         os.close(log)
         views.leave()
         raise
-
-
-def _program(
-    launch: Launch, folder: StepFolder, environ: Mapping[str, str], cwd: Path, views: Views
-) -> tuple[dict[str, str], list[str]]:
-    """The environment and the command of the process that is to be started."""
-    fetch = [file for file in launch.inputs if file.remote is not None]
-    if launch.work:
-        return _own_program(launch.work, folder, environ)
-    if fetch or launch.init or launch.sidecars:
-        return _pod(launch, folder, environ, cwd)
-    references = References(folder.run.home)
-    environment = {**environ, **resolved(launch.env, launch.env_from, references)}
-    program, *rest = _command(launch, folder)
-    return environment, [_find(program, environment, views.locate(cwd / program)), *rest]
-
-
-def _pod(
-    launch: Launch, folder: StepFolder, environ: Mapping[str, str], cwd: Path
-) -> tuple[dict[str, str], list[str]]:
-    """The same for a step of several processes: one that starts all of them."""
-    plan = Plan(
-        home=str(folder.run.home),
-        cwd=str(cwd),
-        environ=environ,
-        main=Container(
-            name="main",
-            command=tuple(_command(launch, folder)),
-            env=launch.env,
-            env_from=launch.env_from,
-        ),
-        fetch=tuple(
-            Fetch(name=f.name, path=f.path, remote=f.remote, mode=f.mode)
-            for f in launch.inputs
-            if f.remote is not None
-        ),
-        init=launch.init,
-        sidecars=launch.sidecars,
-    )
-    plan.write(folder.root / "pod.json")
-    return _module("pod", folder.root / "pod.json", environ)
-
-
-_PROGRAMS = {"http": "http_request"}
-"""What carries out a template that has no command of its own: kind -> module of this package."""
-
-
-def _own_program(
-    work: Mapping[str, Any], folder: StepFolder, environ: Mapping[str, str]
-) -> tuple[dict[str, str], list[str]]:
-    plan = folder.root / "work.json"
-    with open(os.open(plan, os.O_WRONLY | os.O_CREAT, 0o600), "w", encoding="utf-8") as file:
-        json.dump({"home": str(folder.run.home), **work}, file)
-    return _module(next(_PROGRAMS[kind] for kind in work), plan, environ)
-
-
-def _module(name: str, plan: Path, environ: Mapping[str, str]) -> tuple[dict[str, str], list[str]]:
-    """The same for a program of ours that carries out the plan."""
-    ours = {name: os.environ[name] for name in ("PYTHONPATH",) if name in os.environ}
-    command = [sys.executable, "-m", f"couler_jobs.backends.local.{name}", str(plan)]
-    return {**environ, **ours}, command
-
-
-def _command(launch: Launch, folder: StepFolder) -> list[str]:
-    command = [*launch.command, *launch.args]
-    if launch.source is not None:
-        script = folder.root / "script"
-        script.write_bytes(launch.source.encode("utf-8", "surrogateescape"))
-        script.chmod(0o700)
-        command.append(str(script))
-    return command
-
-
-def _find(program: str, environment: Mapping[str, str], file: Path) -> str:
-    if "/" in program:
-        if not file.exists():
-            raise NeverRan(_unfound(program, f"stat {program}: no such file or directory"), 64)
-        return program
-    found = shutil.which(program, path=environment.get("PATH", os.defpath))
-    if found is None:
-        raise NeverRan(_unfound(program, "executable file not found in $PATH"), NOT_RUNNABLE)
-    return program
-
-
-def _unfound(program: str, why: str) -> str:
-    """Argo's own sentence."""
-    return f'failed to find name in PATH: exec: "{program}": {why}'
 
 
 def _spawn(
@@ -305,6 +220,7 @@ def _spawn(
     cwd: Path,
     views: Views,
     log: int,
+    reports: Reports | None,
 ) -> subprocess.Popen[bytes]:
     def see_its_own() -> None:
         views.enter()
@@ -320,6 +236,7 @@ def _spawn(
             stderr=log,
             bufsize=0,
             start_new_session=True,
+            pass_fds=() if reports is None else (reports.writing,),
             # without it the kernel need not copy the supervisor; with it is safe: one thread
             preexec_fn=see_its_own if views.views else None,
         )
@@ -355,9 +272,3 @@ def _is_full(folder: Path) -> bool:
         return shutil.disk_usage(folder).free < _FULL_BELOW
     except OSError:
         return False
-
-
-def _write_all(descriptor: int, block: bytes) -> None:
-    view = memoryview(block)
-    while view:
-        view = view[os.write(descriptor, view) :]

@@ -28,6 +28,11 @@ class StepFolder:
         return self.root / "log"
 
     @property
+    def containers(self) -> Path:
+        """What the containers of a set printed, but for its main one: a file each."""
+        return self.root / "containers"
+
+    @property
     def work(self) -> Path:
         """The working folder of a step that names none."""
         return self.root / "work"

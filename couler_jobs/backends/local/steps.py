@@ -16,15 +16,15 @@ from couler_jobs.backends.local import identity, private
 from couler_jobs.backends.local.home import RunFolder
 from couler_jobs.backends.local.process import (
     MARK,
-    NeverRan,
     NotNow,
     Step,
     clean_environment,
     start,
 )
+from couler_jobs.backends.local.programs import NeverRan
 from couler_jobs.backends.local.step_folder import step_folder
 from couler_jobs.backends.local.step_views import declared_paths
-from couler_jobs.backends.local.values import Ended, Launch
+from couler_jobs.backends.local.values import Ended, Launch, Reported
 from couler_jobs.errors import ConfigError
 
 LIMIT = "COULER_JOBS_STEPS_AT_ONCE"
@@ -61,7 +61,7 @@ class Steps:
     environ: dict[str, str] = field(default_factory=lambda: clean_environment(os.environ))
     _waiting: deque[_Waiting] = field(default_factory=deque)
     _running: dict[str, Step] = field(default_factory=dict)
-    _ended: list[Ended] = field(default_factory=list)
+    _news: list[Ended | Reported] = field(default_factory=list)
     _not_before: float = 0.0
     _sweep_at: float | None = None
     _unmarked: dict[int, set[str]] = field(default_factory=dict)  #: pid -> whose it may be
@@ -84,15 +84,17 @@ class Steps:
         for node in chosen & self._running.keys():
             self._running[node].ask_to_end(time.time())
 
-    def wait(self, until: float | None) -> list[Ended]:
-        """What has ended; returns when something has, when `listen` has news, or at `until`."""
+    def wait(self, until: float | None) -> list[Ended | Reported]:
+        """What has ended, or told something; returns when there is anything of that, when `listen`
+        has news, or at `until`.
+        """
         while True:
             self._fill()
-            news = self._select(until)
+            called = self._select(until)
             self._do_what_is_due()
-            if news or self._ended or (until is not None and time.time() >= until):
-                ended, self._ended = self._ended, []
-                return ended
+            if called or self._news or (until is not None and time.time() >= until):
+                news, self._news = self._news, []
+                return news
 
     def end_all(self) -> None:
         """Kill whatever is there, orphans included, and wait until it is gone."""
@@ -100,7 +102,7 @@ class Steps:
         for step in list(self._running.values()):
             step.end_now()
             self._finish(step)
-        self._ended.clear()
+        self._news.clear()
         end_descendants()
 
     def close(self) -> None:
@@ -110,7 +112,7 @@ class Steps:
     # --- starting
 
     def _fill(self) -> None:
-        while self._waiting and len(self._running) < self.limit and time.time() >= self._not_before:
+        while self._waiting and self._has_room() and time.time() >= self._not_before:
             waiting = self._waiting.popleft()
             try:
                 self._start(waiting.launch)
@@ -119,14 +121,18 @@ class Steps:
             except NeverRan as reason:
                 self._never(waiting.launch, reason)
 
+    def _has_room(self) -> bool:
+        """Whether one more may run; daemons do not count, as others wait for what they serve."""
+        return sum(not step.launch.daemon for step in self._running.values()) < self.limit
+
     def _start(self, launch: Launch) -> None:
         self._refuse_clash(launch)
         folder = step_folder(self.folder, launch.node)
         step = start(launch, folder, f"{self.uid}/{folder.name}", self.environ)
         self._running[launch.node] = step
         self._selector.register(step.pidfd, selectors.EVENT_READ, step)
-        if step.stdout is not None:
-            self._selector.register(step.stdout, selectors.EVENT_READ, step)
+        for descriptor in _told_through(step):
+            self._selector.register(descriptor, selectors.EVENT_READ, step)
 
     def _refuse_clash(self, launch: Launch) -> None:
         """Where no step can have files of its own, two that declare the same path cannot run."""
@@ -156,7 +162,7 @@ class Steps:
         self._not_before = time.time() + min(0.05 * 2**waiting.tries, _LONGEST_PAUSE)
 
     def _never(self, launch: Launch, reason: NeverRan) -> None:
-        self._ended.append(
+        self._news.append(
             Ended(node=launch.node, at=time.time(), exit_code=reason.exit_code, error=str(reason))
         )
 
@@ -164,26 +170,36 @@ class Steps:
 
     def _select(self, until: float | None) -> bool:
         """Wait for the next thing; whether it was one that the caller listens to."""
-        if self._ended:
+        if self._news:
             return False
         moments = [moment for moment in self._moments(until) if moment is not None]
         timeout = max(0.0, min(moments) - time.time()) if moments else None
-        news = False
+        called = False
         ready = self._selector.select(timeout)
         for key, _ in ready:
             if key.data is None:
-                news = True
-            elif key.fd != key.data.pidfd and not key.data.read():
+                called = True
+            elif key.fd == key.data.stdout:
+                if not key.data.read():
+                    self._selector.unregister(key.fd)
+            elif key.fd != key.data.pidfd and not self._hear(key.data):
                 self._selector.unregister(key.fd)
         for key, _ in ready:
             if key.data is not None and key.fd == key.data.pidfd:
                 self._finish(key.data)
-        return news
+        return called
+
+    def _hear(self, step: Step) -> bool:
+        """Take what a step tells; False if nothing comes any more."""
+        if step.reports is None:
+            return False
+        self._news += step.reports.read()
+        return not step.reports.ended
 
     def _moments(self, until: float | None) -> Iterator[float | None]:
         yield until
         yield self._sweep_at
-        if self._waiting and len(self._running) < self.limit:
+        if self._waiting and self._has_room():
             yield self._not_before
         for step in self._running.values():
             yield step.kill_at
@@ -198,11 +214,12 @@ class Steps:
             self._sweep()
 
     def _finish(self, step: Step) -> None:
-        for descriptor in (step.pidfd, step.stdout):
-            with contextlib.suppress(KeyError, ValueError):
-                self._selector.unregister(descriptor)  # type: ignore[arg-type]
+        for descriptor in (step.pidfd, *_told_through(step)):
+            with contextlib.suppress(KeyError):
+                self._selector.unregister(descriptor)
+        self._hear(step)
         del self._running[step.launch.node]
-        self._ended.append(step.finish())
+        self._news.append(step.finish())
         self._sweep_at = self._sweep_at or time.time() + _SWEEP_EVERY
 
     def _sweep(self) -> None:
@@ -222,6 +239,12 @@ class Steps:
         if mark or identity.started(pid) is None:
             return mark in running
         return bool(self._unmarked.setdefault(pid, running) & running)
+
+
+def _told_through(step: Step) -> list[int]:
+    """The descriptors through which a step's process tells something while it runs."""
+    reports = None if step.reports is None else step.reports.reading
+    return [descriptor for descriptor in (step.stdout, reports) if descriptor is not None]
 
 
 def children() -> list[int]:

@@ -263,6 +263,7 @@ def _where_it_stood(
     from couler_jobs.backends.local.engine.records import STARTED
     from couler_jobs.backends.local.step_folder import step_folder
     from couler_jobs.backends.local.values import Ended, Request
+    from couler_jobs.spec.status import Phase
 
     events: list[Event] = []
     nodes: list[NodeInfo] = []
@@ -272,7 +273,7 @@ def _where_it_stood(
         events.append(Request(action=action, at=now))
     lost: set[str] = set()
     for node in store.nodes(run.uid):
-        if node.type not in STARTED or node.phase.ended:
+        if node.type not in STARTED or node.phase is not Phase.RUNNING:
             nodes.append(node)
         elif step_folder(folder, node.name).root.exists():
             nodes.append(node)

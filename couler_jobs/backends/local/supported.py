@@ -168,6 +168,23 @@ _OUTPUTS: dict[str, Any] = {
         }
     ],
 }
+_PORT = _WHOLE_OR_TEXT
+_PROBE: dict[str, Any] = {
+    "httpGet": {
+        **dict.fromkeys(("host", "path", "scheme"), _TEXT),
+        "port": _PORT,
+        "httpHeaders": [{"name": _TEXT, "value": _TEXT}],
+    },
+    "tcpSocket": {"host": _TEXT, "port": _PORT},
+    "exec": {"command": _TEXTS},
+    "initialDelaySeconds": _WHOLE,
+    "periodSeconds": _WHOLE,
+    "timeoutSeconds": _WHOLE,
+    "successThreshold": _WHOLE,
+    "failureThreshold": _WHOLE,
+    "terminationGracePeriodSeconds": _IGNORED,
+}
+"""What tells that a daemon is ready; of other steps nobody asks that."""
 _CONTAINER: dict[str, Any] = {
     "command": _TEXTS,
     "args": _TEXTS,
@@ -209,6 +226,7 @@ _CONTAINER: dict[str, Any] = {
     ),
     "volumeMounts": [_MOUNT],
 }
+_CONTAINER_OF_SET = {**_CONTAINER, "dependencies": _TEXTS}
 _CONTAINER_BESIDE = {**_CONTAINER, "mirrorVolumeMounts": _IGNORED}
 _HOOKS = _Named(any={"template": _TEXT, "arguments": _ARGUMENTS, "expression": _TEXT})
 _STEP: dict[str, Any] = {
@@ -278,6 +296,12 @@ _TEMPLATE: dict[str, Any] = {
     },
     "suspend": {"duration": _TEXT},
     "http": _HTTP,
+    "containerSet": {
+        "containers": [_CONTAINER_OF_SET],
+        "volumeMounts": [_MOUNT],
+        "retryStrategy": {"retries": _WHOLE_OR_TEXT, "duration": _TEXT},
+    },
+    "daemon": _FLAG,
     "retryStrategy": _RETRY,
     "activeDeadlineSeconds": _WHOLE_OR_TEXT,
     "timeout": _TEXT,
@@ -297,7 +321,7 @@ _TEMPLATE: dict[str, Any] = {
         _IGNORED,
     ),
 }
-_COMMANDED = (_TEMPLATE["container"], _TEMPLATE["script"], _CONTAINER_BESIDE)
+_COMMANDED = (_TEMPLATE["container"], _TEMPLATE["script"], _CONTAINER_OF_SET, _CONTAINER_BESIDE)
 _TASK: dict[str, Any] = _TEMPLATE["dag"]["tasks"][0]
 _STEP["inline"] = _TASK["inline"] = _TEMPLATE
 _SPEC: dict[str, Any] = {
@@ -398,8 +422,23 @@ def _map_problems(value: Mapping[str, Any], known: Mapping[str, Any], path: str)
             yield from _problems(part, known[name], where)
         elif part not in (None, False, [], {}, ""):
             yield where
+    if known is _TEMPLATE and value.get("daemon"):
+        yield from _probe_problems(value, path)
     if any(known is one for one in _COMMANDED) and _no_command(value, path):
         yield f"{path}.command (it is missing, and no image is run here that could bring one)"
+
+
+def _probe_problems(template: Mapping[str, Any], path: str) -> Iterator[str]:
+    for kind in ("container", "script"):
+        yield from _probes_of(template.get(kind), f"{path}.{kind}")
+    for place, sidecar in enumerate(template.get("sidecars") or ()):
+        yield from _probes_of(sidecar, f"{path}.sidecars[{place}]")
+
+
+def _probes_of(container: Any, path: str) -> Iterator[str]:
+    if isinstance(container, Mapping):
+        for field in ("startupProbe", "readinessProbe"):
+            yield from _problems(container.get(field), _PROBE, f"{path}.{field}")
 
 
 def _no_command(container: Mapping[str, Any], path: str) -> bool:

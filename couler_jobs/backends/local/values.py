@@ -62,6 +62,21 @@ class Container:
     env: Mapping[str, Value] = field(default_factory=dict)
     env_from: tuple[Reference, ...] = ()
     working_dir: str | None = None
+    needs: tuple[str, ...] = ()  #: in a set: the containers that have to succeed before it starts
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Probe:
+    """How a container of a daemon is asked whether it is ready. Times are seconds."""
+
+    container: str
+    check: Mapping[str, Any]  #: a manifest's `httpGet`, `tcpSocket` or `exec`, by that key
+    startup: bool = False  #: whether the container is ended when it fails too often
+    delay: float = 0.0
+    period: float = 1.0
+    timeout: float = 1.0
+    successes: int = 1
+    failures: int = 3
 
 
 VolumeKind = Literal["empty", "claim", "own claim", "host path", "config map", "secret"]
@@ -100,6 +115,11 @@ class Launch:
     working_dir: str | None = None
     init: tuple[Container, ...] = ()  #: run one after another, before the step's own process
     sidecars: tuple[Container, ...] = ()  #: run beside it, and are ended with it
+    containers: tuple[Container, ...] = ()  #: those of a set, in place of the one command
+    tries: int = 1  #: how often each container of a set is run until it succeeds
+    pause: float = 0.0  #: seconds between two tries
+    daemon: bool = False  #: whether it is to tell when it is ready
+    probes: tuple[Probe, ...] = ()  #: a daemon's
     mounts: tuple[Mount, ...] = ()
     inputs: tuple[InputFile, ...] = ()
     work: Mapping[str, Any] | None = None  #: instead of a command: a manifest's `http`, by that key
@@ -108,6 +128,11 @@ class Launch:
     output_artifacts: tuple[OutputFile, ...] = ()
     wants_result: bool = False  #: whether stdout is to be reported as `Ended.result`
     grace: float = 30.0  #: seconds between SIGTERM and SIGKILL
+
+    @property
+    def reports(self) -> bool:
+        """Whether it tells something while it runs."""
+        return self.daemon or bool(self.containers)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -128,6 +153,19 @@ class Ended:
     parameters: Mapping[str, str] = field(default_factory=dict)
     artifacts: Mapping[str, Any] = field(default_factory=dict)
     missing: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Reported:
+    """What a launched process tells while it runs: a daemon that it is ready, or, of a set, that a
+    container has ended (`exit_code`), with a sentence if it never ran.
+    """
+
+    node: str
+    at: float
+    container: str = ""  #: "": the daemon is ready
+    exit_code: int = 0
+    message: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -202,7 +240,7 @@ class Locked:
     error: str = ""
 
 
-Event = Ended | Request | Cached | Locked
+Event = Ended | Reported | Request | Cached | Locked
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -8,12 +8,12 @@ from couler_jobs.backends.argo_server.answers import stream_line
 from couler_jobs.backends.argo_server.logs import (
     POD_NAME_FORMAT,
     Resume,
-    is_within,
     node_names,
     pod_name,
     user_lines,
     users_part,
 )
+from couler_jobs.spec.names import is_within
 from couler_jobs.spec.parse import run_info
 from couler_jobs.spec.status import NodeInfo, Phase, RunInfo
 from tests.backends.argo_server import recorded

@@ -14,6 +14,7 @@ from couler_jobs.backends.local.values import (
     Event,
     Launch,
     Locked,
+    Reported,
     Request,
     Wish,
 )
@@ -110,6 +111,10 @@ class Drive:
         self.running.pop(node, None)
         return self.tick(Ended(node=node, at=self.now, exit_code=exit_code, **more))
 
+    def report(self, name: str, **told: Any) -> Decision:
+        """Report what the process of a node tells: without more, that its daemon is ready."""
+        return self.tick(Reported(node=RUN + name, at=self.now, **told))
+
     def ask(self, action: Any, **more: Any) -> Decision:
         """Make a request."""
         return self.tick(Request(action=action, at=self.now, **more))
@@ -127,6 +132,10 @@ class Drive:
             else:
                 break
         return self.decision
+
+    def nodes_by_id(self) -> dict[str, NodeInfo]:
+        """The nodes by their ids."""
+        return {node.id: node for node in self.nodes.values()}
 
     def phases(self) -> dict[str, str]:
         """The phase of each node, by its name without the run's."""

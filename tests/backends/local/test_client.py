@@ -73,12 +73,9 @@ def test_only_a_workflow_can_be_submitted(local: LocalBackend, kind: str | None)
 @pytest.mark.parametrize(
     "body",
     [
-        {"containerSet": {"containers": [{"name": "main", "image": "x"}]}},
-        {"http": {"url": "https://example.org"}},
         {"data": {"source": {"artifactPaths": {"name": "d", "s3": {"bucket": "b"}}}}},
         {"plugin": {"hello": {}}},
         {"resource": {"action": "get", "manifest": "kind: ConfigMap"}},
-        {"daemon": True, "container": {"image": "x", "command": ["true"]}},
     ],
     ids=lambda body: next(iter(body)),
 )

@@ -747,7 +747,7 @@ def test_progress_counts_steps_that_succeeded() -> None:
     ("change", "path"),
     [
         ({"resource": {"action": "get"}}, "spec.templates[1].resource"),
-        ({"daemon": True}, "spec.templates[1].daemon"),
+        ({"plugin": {"a": {}}}, "spec.templates[1].plugin"),
         ({"sidecars": [{"name": "s"}]}, "spec.templates[1].sidecars[0].command"),
         (
             {"synchronization": {"semaphores": [{"database": {"key": "k"}}]}},
@@ -781,9 +781,9 @@ def test_what_cannot_run_here_is_refused_by_its_path(change: dict[str, Any], pat
 
 
 def test_every_path_is_in_the_one_sentence() -> None:
-    manifest = workflow(steps([step("a")]), script("x", daemon=True), script("y", plugin={"a": 1}))
+    manifest = workflow(steps([step("a")]), script("x", metrics2=1), script("y", plugin={"a": 1}))
     with pytest.raises(
-        Rejected, match=r"spec\.templates\[3\]\.daemon, spec\.templates\[4\]\.plugin"
+        Rejected, match=r"spec\.templates\[3\]\.metrics2, spec\.templates\[4\]\.plugin"
     ):
         refuse_unsupported(manifest)
 

@@ -218,4 +218,7 @@ def test_a_program_beside_the_step_that_is_not_there_is_named(local: LocalBacken
     init = [{"name": "one", "image": IMAGE, "command": ["no-such-program"]}]
     node = done(local, "true", initContainers=init)
     assert node.phase is Phase.ERROR
-    assert node.message == 'one: exec: "no-such-program": executable file not found in $PATH'
+    assert node.message == (
+        'one: failed to find name in PATH: exec: "no-such-program": executable file not found in '
+        "$PATH"
+    )

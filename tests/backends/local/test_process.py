@@ -20,12 +20,12 @@ from couler_jobs.backends.local.home import RunFolder
 from couler_jobs.backends.local.memory import KILLED
 from couler_jobs.backends.local.process import (
     RESULT_LIMIT,
-    NeverRan,
     NotNow,
     Step,
     clean_environment,
     start,
 )
+from couler_jobs.backends.local.programs import NeverRan
 from couler_jobs.backends.local.step_folder import step_folder
 from couler_jobs.backends.local.values import Ended, InputFile, Launch, OutputFile
 

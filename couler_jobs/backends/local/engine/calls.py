@@ -36,13 +36,19 @@ def _nothing(node: Node) -> None:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Call:
-    """One template to run under one node name. `ended` hears of its end, with what went wrong."""
+    """One template to run under one node name.
+
+    `ended` hears that its node is settled, with what went wrong. Of a daemon it hears when that is
+    ready, and again if it ends before it is no longer needed; if it is tried again then, `lost` is
+    told, and `ended` once it is ready again, or has ended for good.
+    """
 
     name: str
     step: Mapping[str, Any]
     ended: Callable[[Node, Exception | None], None]
     linked: Callable[[Node], None] = _nothing
     seen: Callable[[Node], None] = _nothing
+    lost: Callable[[Node], None] = _nothing
     root: str = "steps"
     arguments: Mapping[str, Any]
     boundary: Boundary | None = None

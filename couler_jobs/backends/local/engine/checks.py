@@ -8,7 +8,12 @@ from collections.abc import Container, Iterable, Mapping
 from typing import Any
 
 from couler_jobs.backends.local.engine.plan import Plan
-from couler_jobs.backends.local.engine.templates import Template, located, value_text
+from couler_jobs.backends.local.engine.templates import (
+    POD_KINDS,
+    Template,
+    located,
+    value_text,
+)
 from couler_jobs.errors import Rejected
 from couler_jobs.spec.expressions import Condition, Logic, Result, tasks
 
@@ -55,7 +60,7 @@ NOTHING = Logic("all", ())
 def own_scope(template: Template, *, leaf: bool) -> Scope:
     """The variables that only this template has: its pod, its retries, the paths of its outputs."""
     names: list[str] = []
-    if template.kind in ("container", "script"):
+    if template.kind in POD_KINDS:
         names.append("pod.name")
     if template.body.get("retryStrategy") is not None:
         names += RETRY_TAGS
@@ -293,8 +298,8 @@ def check_output_parameter(where: str, parameter: Mapping[str, Any], template: T
         many = "multiple valueFrom types specified. choose one of: path, jqFilter, jsonPath, "
         none = "valueFrom type unspecified. choose one of: path, jqFilter, jsonPath, parameter, "
         raise Rejected(f"{many}parameter, raw" if kinds else f"{none}raw, expression")
-    if template.kind in ("container", "script") and kinds != ["path"]:
-        kind = template.kind.capitalize()
+    if template.kind in POD_KINDS and kinds != ["path"]:
+        kind = template.kind[0].upper() + template.kind[1:]
         raise Rejected(f"{where}.path must be specified for {kind} templates")
     if template.kind in ("steps", "dag") and kinds[0] not in ("parameter", "expression"):
         kind = {"steps": "Steps", "dag": "DAG"}[template.kind]

@@ -8,12 +8,13 @@ from typing import Any, Literal
 
 from couler_jobs.backends.local.engine.mounts import mounts_of
 from couler_jobs.backends.local.engine.tags import TagError
-from couler_jobs.backends.local.engine.templates import Filled, value_text
+from couler_jobs.backends.local.engine.templates import Filled, duration, value_text, whole
 from couler_jobs.backends.local.values import (
     Container,
     InputFile,
     Launch,
     OutputFile,
+    Probe,
     Reference,
     Value,
 )
@@ -49,7 +50,24 @@ def launch_of(node: str, filled: Filled, *, wants_result: bool) -> Launch:
         output_parameters=_output_parameters(body),
         output_artifacts=_output_artifacts(body),
         wants_result=wants_result,
+        **(_daemon(body) if body.get("daemon") else {}),
+        **(_set(body["containerSet"]) if "containerSet" in body else {}),
     )
+
+
+def _set(given: Mapping[str, Any]) -> dict[str, Any]:
+    """The containers of a set, and how often they are tried.
+
+    As often as `retries` says, and not once more: Argo takes it for the number of attempts
+    (`ContainerSetTemplate.GetRetryStrategy`).
+    """
+    strategy = given.get("retryStrategy") or {}
+    retries = strategy.get("retries")
+    return {
+        "containers": tuple(map(_container, given["containers"])),
+        "tries": 1 if retries is None else whole(retries),
+        "pause": duration(str(strategy.get("duration") or "")) or 0.0,
+    }
 
 
 def _container(container: Mapping[str, Any]) -> Container:
@@ -61,7 +79,59 @@ def _container(container: Mapping[str, Any]) -> Container:
         env=env,
         env_from=_env_from(container),
         working_dir=container.get("workingDir") or None,
+        needs=tuple(container.get("dependencies") or ()),
     )
+
+
+# --- daemons
+
+
+def _daemon(body: Mapping[str, Any]) -> dict[str, Any]:
+    """When a daemon is ready: as soon as the probes of its container and sidecars say so.
+
+    A pod is ready when its containers are. One with a `startupProbe` is not before that succeeds.
+    """
+    main = {**(body.get("container") or body.get("script") or {}), "name": "main"}
+    probes = [
+        _probe(container, container[field], startup=field == "startupProbe")
+        for field in ("startupProbe", "readinessProbe")
+        for container in (main, *(body.get("sidecars") or ()))
+        if container.get(field)
+    ]
+    return {"daemon": True, "probes": tuple(probes)}
+
+
+_TIMES = {
+    "delay": "initialDelaySeconds",
+    "period": "periodSeconds",
+    "timeout": "timeoutSeconds",
+    "successes": "successThreshold",
+    "failures": "failureThreshold",
+}
+
+
+def _probe(container: Mapping[str, Any], probe: Mapping[str, Any], *, startup: bool) -> Probe:
+    """A probe as a value; one that names no period asks every second, not every ten as a cluster.
+
+    Nothing but the time until it is noticed depends on that.
+    """
+    times = {name: probe[field] for name, field in _TIMES.items() if probe.get(field) is not None}
+    check = {kind: dict(probe[kind]) for kind in ("httpGet", "tcpSocket", "exec") if kind in probe}
+    for asked in check.values():
+        if "port" in asked:
+            asked["port"] = _port(container, asked["port"])
+    return Probe(container=str(container["name"]), check=check, startup=startup, **times)
+
+
+def _port(container: Mapping[str, Any], port: Any) -> int:
+    """The number of a port that a probe may name as the container's `ports` do."""
+    named = {one.get("name"): one.get("containerPort") for one in container.get("ports") or ()}
+    try:
+        return int(named.get(port, port))
+    except (TypeError, ValueError):
+        raise TagError(
+            f"A probe asks at the port {port!r}, and its container names none like that."
+        ) from None
 
 
 # --- variables

@@ -76,7 +76,7 @@ class DagTemplate:
     # --- one task
 
     def _ready(self, name: str) -> None:
-        if self._over or not self._may_start():
+        if self._over or name in self._started or self._unmet[name] or not self._may_start():
             return
         self._started.add(name)
         task = dict(self._plan.tasks[name])
@@ -111,11 +111,12 @@ class DagTemplate:
 
     def _answer(self, asked: Result) -> bool:
         node = self._run.nodes.by_name[self._full(asked.task)]
+        result = "Daemoned" if node.daemoned else _RESULT_OF.get(node.phase)
         if asked.result is None:
-            return _RESULT_OF.get(node.phase) in self._plan.accepts(asked.task)
+            return result in self._plan.accepts(asked.task)
         if asked.result in ("AnySucceeded", "AllFailed"):
             return self._answer_for_items(node, asked.result)
-        return _RESULT_OF.get(node.phase) == asked.result
+        return result == asked.result
 
     def _answer_for_items(self, node: Node, result: str) -> bool:
         if node.type != TASK_GROUP:
@@ -220,6 +221,7 @@ class DagTemplate:
                 on_exit=self._call.on_exit,
                 linked=lambda node: self._link(node, name, group),
                 seen=seen,
+                lost=lambda node: None if group else self._lost(name),
                 ended=finished,
             )
         )
@@ -313,6 +315,14 @@ class DagTemplate:
         elif not self._may_start():
             self._run.later(self.stopped)
 
+    def _lost(self, name: str) -> None:
+        """A daemon has ended and is tried again: what has not started yet waits once more."""
+        if name in self._settled:
+            self._settled.discard(name)
+            self._values.pop(name, None)
+            for dependent in self._plan.dependents[name]:
+                self._unmet[dependent] += dependent not in self._started
+
     def stopped(self) -> None:
         """End it after a stop, once no task of it is under way."""
         if self._over or self._may_start():
@@ -326,7 +336,7 @@ class DagTemplate:
         return any(not nodes.by_name[n].ended for n in names if n in nodes.by_name)
 
     def _assess(self) -> None:
-        if self._over:
+        if self._over or len(self._settled) < len(self._plan.order):
             return
         if not self._may_start():
             self._finish(Phase.FAILED, None)
@@ -366,6 +376,7 @@ class DagTemplate:
         nodes = self._run.nodes
         self._node.outbound = outbound(nodes, self._node, self._plan)
         self._run.end(self._node, phase, message)
+        self._run.end_daemons(self._node)
         self._run.later(lambda: self._call.ended(self._node, error))
 
 

@@ -22,7 +22,16 @@ from couler_jobs.backends.local.engine.tags import TagError
 from couler_jobs.backends.local.engine.templates import Templates, whole
 from couler_jobs.backends.local.engine.validate import validate
 from couler_jobs.backends.local.supported import refuse_unsupported
-from couler_jobs.backends.local.values import Cached, Decision, Ended, Event, Locked, Request, Wish
+from couler_jobs.backends.local.values import (
+    Cached,
+    Decision,
+    Ended,
+    Event,
+    Locked,
+    Reported,
+    Request,
+    Wish,
+)
 from couler_jobs.errors import Rejected
 from couler_jobs.spec.expressions import ExpressionError, expand, read
 from couler_jobs.spec.status import Manifest, NodeInfo, Phase
@@ -81,6 +90,7 @@ class Engine:
         self._result = (Phase.RUNNING, "")  #: how the entrypoint ended, before its hooks
         self._locks = locks_of(self._spec.get("synchronization"), namespace)
         self._waits = False
+        self._last: tuple[Phase, str] | None = None  #: how it ends, once its daemons are gone
         self._hooks_open: set[str] = set()
         self._then: Callable[[], None] | None = None
 
@@ -108,6 +118,8 @@ class Engine:
             self._begin()
         if not self._suspended:
             run.drain()
+        if self._last is not None and not run.dying:
+            self._phase, self._message = self._last
         if self._begun:
             run.variables["workflow.status"] = (
                 self._phase.value if self._root is None else self._status(self._root)
@@ -149,6 +161,8 @@ class Engine:
         match event:
             case Ended():
                 run.report(event)
+            case Reported():
+                _tell(run.reports.get(event.node), event)
             case Cached():
                 _tell(run.lookups.get(event.node), event)
             case Locked(node=""):
@@ -242,6 +256,10 @@ class Engine:
             self._end(Phase.ERROR, f"error in entry template execution: {error}")
             return
         run = self._run
+        if self._root is not None:
+            return
+        if node.daemoned:  # nothing is around it
+            run.end_daemons()
         self._root, self._result = node, (node.phase, node.message)
         run.variables["workflow.status"] = self._status(node)
         run.variables["workflow.failures"] = failures(run.nodes.by_name.values(), run.pod_name)
@@ -328,7 +346,12 @@ class Engine:
         self._end(phase, stopped)
 
     def _end(self, phase: Phase, message: str) -> None:
-        self._phase, self._message = phase, message
+        """The run's phase; its last one only once the daemons are gone that it has ended."""
+        self._run.end_daemons()
+        if phase.ended and self._run.dying:
+            self._last = phase, message
+        else:
+            self._phase, self._message = phase, message
 
 
 def _taken(found: list[T]) -> tuple[T, ...]:

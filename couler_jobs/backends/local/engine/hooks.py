@@ -139,5 +139,5 @@ class Follower:
         self._settle()
 
     def _settle(self) -> None:
-        if self._end is not None and self._end[0].ended and not self._open:
+        if self._end is not None and self._end[0].settled and not self._open:
             self._settled(*self._end)

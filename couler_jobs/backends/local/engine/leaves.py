@@ -12,7 +12,7 @@ from couler_jobs.backends.local.engine.records import POD, SUSPEND, Node
 from couler_jobs.backends.local.engine.run import Run
 from couler_jobs.backends.local.engine.tags import TagError
 from couler_jobs.backends.local.engine.templates import Filled, seconds, value_text, whole
-from couler_jobs.backends.local.values import Ended, Launch
+from couler_jobs.backends.local.values import Ended, Launch, Reported
 from couler_jobs.spec.status import Phase
 
 _OVERDUE = "Pod was active on the node longer than the specified deadline"
@@ -47,6 +47,7 @@ class Pod:
         node = run.create(call, self.kind, Phase.RUNNING)
         node.inputs = dict(self._filled.parameters)
         call.linked(node)
+        self._created(node)
         if not run.allows(call.on_exit):
             self._finish(node, Phase.FAILED, f"workflow shutdown with strategy: {run.shutdown}")
             return
@@ -63,6 +64,9 @@ class Pod:
         run.launches.append(launch)
         call.seen(node)
 
+    def _created(self, node: Node) -> None:
+        """Its node is new."""
+
     def _launch(self) -> Launch:
         return launch_of(self._call.name, self._filled, wants_result=self._wants_result())
 
@@ -73,6 +77,7 @@ class Pod:
 
     def _watch(self, node: Node) -> None:
         self._run.await_pod(node, lambda ended: self._ended(node, ended))
+        self._run.reports[node.name] = lambda reported: self._reported(node, reported)
         self._run.stoppers[node.name] = lambda: self._stop(node)
         limits = self._deadlines(node)
         if limits:
@@ -101,6 +106,14 @@ class Pod:
         if not self._run.allows(self._call.on_exit) and self._why is None:
             self._why = ""
             self._run.kills.append(node.name)
+
+    def _reported(self, node: Node, _reported: Reported) -> None:
+        """It is a daemon, and ready. A stop ends it with what is around it, not by itself."""
+        if node.ended or node.daemoned or self._why is not None:
+            return
+        self._run.stoppers.pop(node.name, None)
+        self._run.stand(node)
+        self._run.later(lambda: self._call.ended(node, None))
 
     def _wants_result(self) -> bool:
         """Whether its printed result is referred to by the template around it."""
@@ -138,6 +151,8 @@ class Pod:
             return Phase.FAILED, f"{ended.container}: Error (exit code {ended.exit_code}){more}"
         if self._why is not None:
             return Phase.FAILED, f"workflow shutdown with strategy:  {self._run.shutdown}"
+        if self._filled.body.get("daemon"):  # it should have gone on: Argo says no more than that
+            return Phase.FAILED, ""
         if ended.missing:
             return Phase.ERROR, self._missing(ended.missing[0])
         return (Phase.ERROR, ended.error) if ended.error else (Phase.SUCCEEDED, "")
@@ -154,8 +169,10 @@ class Pod:
     def _finish(
         self, node: Node, phase: Phase, message: str, error: Exception | None = None
     ) -> None:
-        self._run.pods.pop(node.name, None)
-        self._run.stoppers.pop(node.name, None)
+        node.daemoned = False
+        self._run.daemons.pop(node.name, None)
+        for listening in (self._run.pods, self._run.reports, self._run.stoppers):
+            listening.pop(node.name, None)
         self._run.end(node, phase, message)
         self._run.later(lambda: self._call.ended(node, error))
 

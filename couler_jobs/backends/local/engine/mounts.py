@@ -52,7 +52,8 @@ def mounts_of(body: Mapping[str, Any]) -> tuple[Mount, ...]:
 
 
 def _mounts(body: Mapping[str, Any], volumes: Mapping[str, Any]) -> Iterator[Mount]:
-    own = [body.get("container") or body.get("script") or {}]
+    given = body.get("containerSet") or {}
+    own = [body.get("container") or body.get("script") or given, *(given.get("containers") or ())]
     for container in (*own, *(body.get("initContainers") or ()), *(body.get("sidecars") or ())):
         for mount in container.get("volumeMounts") or ():
             whole = _mount(mount, volumes.get(mount.get("name")))

@@ -13,7 +13,7 @@ from couler_jobs.spec.status import NodeInfo, Outputs, Phase
 
 POD, STEPS, STEP_GROUP, DAG = "Pod", "Steps", "StepGroup", "DAG"
 TASK_GROUP, RETRY, SUSPEND, SKIPPED = "TaskGroup", "Retry", "Suspend", "Skipped"
-HTTP = "HTTP"
+HTTP, CONTAINER = "HTTP", "Container"
 STARTED = frozenset((POD, HTTP))
 """The types of those that a process of this machine stands for."""
 _COUNTED = frozenset((POD, STEPS, DAG))
@@ -40,12 +40,19 @@ class Node:
     outbound: list[str] | None = None
     hooked: bool = False
     retried: bool = False
+    daemoned: bool = False  #: whether it is a daemon that is ready, and not ended since
+    ip: str = ""  #: where a daemon is, or was
     memoization: dict[str, Any] | None = None
 
     @property
     def ended(self) -> bool:
         """Whether nothing more happens to it."""
         return self.phase.ended
+
+    @property
+    def settled(self) -> bool:
+        """Whether what waits for it may go on: it has ended, or is a daemon that is ready."""
+        return self.phase.ended or self.daemoned
 
     @property
     def bad(self) -> bool:
@@ -181,8 +188,10 @@ class Nodes:
 
     def outbound(self, node: Node) -> list[str]:
         """The ids of the nodes that a successor of this one becomes a child of."""
-        if node.type in (SKIPPED, SUSPEND, POD, HTTP):
+        if node.type in (SKIPPED, SUSPEND, HTTP):
             return [node.id]
+        if node.type in (POD, CONTAINER):
+            return self._after_containers(node)
         if node.type == TASK_GROUP:
             ids = node.children or {node.id: None}
             return [
@@ -193,6 +202,13 @@ class Nodes:
         if node.outbound is None and node.ended:
             node.outbound = self._restored_outbound(node)
         return node.outbound or []
+
+    def _after_containers(self, node: Node) -> list[str]:
+        """A pod's own id; where it is one of a set, those of the containers that none waits for."""
+        pod = node.id if node.type == POD else node.boundary
+        children = [self.by_id[child] for child in node.children]
+        inside = [c for c in children if c.type == CONTAINER and c.boundary == pod]
+        return [i for child in inside for i in self._after_containers(child)] or [node.id]
 
     def _restored_outbound(self, node: Node) -> list[str]:
         """The same for a steps or dag node that ended in an earlier process."""

@@ -3,9 +3,19 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 
-from couler_jobs.backends.local.engine.records import DAG, RETRY, SKIPPED, STARTED, STEPS, SUSPEND
+from couler_jobs.backends.local.engine.records import (
+    CONTAINER,
+    DAG,
+    POD,
+    RETRY,
+    SKIPPED,
+    STARTED,
+    STEPS,
+    SUSPEND,
+)
+from couler_jobs.backends.local.engine.templates import Templates
 from couler_jobs.spec.status import Manifest, NodeInfo, Outputs, Phase
 
 _BAD = (Phase.FAILED, Phase.ERROR)
@@ -17,13 +27,33 @@ def reset_for_retry(manifest: Manifest, nodes: Iterable[NodeInfo]) -> tuple[Node
 
     Gone are failed nodes with everything that came after them, and the exit handlers. A failed node
     that something successful came after is kept: it was meant to be allowed to fail. The steps and
-    dag nodes around a node that is gone run again.
+    dag nodes around a node that is gone run again. So do the daemons in them, which Argo leaves
+    ended: what comes after them would find nobody.
     """
     by_id = {node.id: node for node in nodes}
     gone = _gone(by_id)
     again = _around(by_id, gone)
+    daemons = {node.id for node in _daemons(manifest, by_id) if node.boundary in again} - gone
+    for identifier in daemons:
+        whole = _retry_around(by_id, by_id[identifier])
+        again |= {whole.id} if whole else set()
     kept = (node for node in by_id.values() if node.id not in gone)
-    return tuple(_kept(node, gone, again=node.id in again) for node in kept)
+    found = (_kept(node, gone, again=node.id in again | daemons) for node in kept)
+    return tuple(
+        dataclasses.replace(node, phase=Phase.PENDING) if node.id in daemons else node
+        for node in found
+    )
+
+
+def _daemons(manifest: Manifest, by_id: Mapping[str, NodeInfo]) -> Iterator[NodeInfo]:
+    """The daemons; of one that was tried several times, the last."""
+    templates = Templates(manifest)
+    for node in by_id.values():
+        template = templates.get(node.template_name) if node.type == POD else None
+        if template is not None and template.body.get("daemon"):
+            whole = _retry_around(by_id, node)
+            if whole is None or whole.children[-1] == node.id:
+                yield node
 
 
 def _gone(by_id: Mapping[str, NodeInfo]) -> set[str]:
@@ -56,7 +86,7 @@ def _led_on(by_id: Mapping[str, NodeInfo], node: NodeInfo) -> bool:
     after = _below(by_id, whole) - {whole.id, *whole.children, node.id}
     if whole is node:
         after = _below(by_id, node) - {node.id}
-    ran = (by_id[identifier] for identifier in after)
+    ran = (by_id[i] for i in after if by_id[i].type != CONTAINER)
     return any(n.phase is Phase.SUCCEEDED and not _is_hook(n.name) for n in ran)
 
 

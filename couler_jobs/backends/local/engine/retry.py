@@ -12,7 +12,7 @@ from couler_jobs.backends.local.engine.calls import Call, DepthError
 from couler_jobs.backends.local.engine.records import RETRY, Node
 from couler_jobs.backends.local.engine.run import Run
 from couler_jobs.backends.local.engine.tags import TagError
-from couler_jobs.backends.local.engine.templates import Filled, seconds, whole
+from couler_jobs.backends.local.engine.templates import POD_KINDS, Filled, seconds, whole
 from couler_jobs.spec.expressions import ExpressionError, expand, gotext, read
 from couler_jobs.spec.status import Phase
 
@@ -61,6 +61,7 @@ class Retry:
             retried=True,
             linked=lambda node: self._run.nodes.link(self._node, node),
             seen=lambda node: None,
+            lost=lambda node: None,
             ended=self._attempt_ended,
             boundary=boundary,
             until=self._until,
@@ -71,11 +72,19 @@ class Retry:
         attempts = self._attempts()
         last = attempts[-1] if attempts else None
         values = {"retries": str(number), **_last_values(last, exit_code="0")}
-        if self._filled.template.kind in ("container", "script"):
+        if self._filled.template.kind in POD_KINDS:
             values["pod.name"] = self._run.pod_name(name, self._filled.template.name)
         return values
 
     def _attempt_ended(self, node: Node, error: Exception | None) -> None:
+        if node.daemoned:
+            self._run.stand(self._node)
+            self._run.later(lambda: self._call.ended(self._node, None))
+            return
+        if self._node.daemoned:
+            self._node.daemoned = False
+            self._run.daemons.pop(self._node.name, None)
+            self._call.lost(self._node)
         final = Phase.ERROR not in _POLICIES.get(self._policy(), ())
         if error is not None and not isinstance(error, DepthError) and final:
             self._finish(Phase.ERROR, str(error), error)

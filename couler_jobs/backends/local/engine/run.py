@@ -15,6 +15,7 @@ from couler_jobs.backends.local.engine.records import SKIPPED, Node, Nodes, fnv3
 from couler_jobs.backends.local.engine.scopes import as_artifact
 from couler_jobs.backends.local.engine.tags import TagError, Unresolved, replaced
 from couler_jobs.backends.local.engine.templates import (
+    POD_KINDS,
     Filled,
     Template,
     Templates,
@@ -29,11 +30,15 @@ from couler_jobs.backends.local.values import (
     Locked,
     Lookup,
     Remember,
+    Reported,
     Wish,
 )
 from couler_jobs.spec.status import NodeInfo, Phase
 
 MAX_DEPTH = 100
+HERE = "127.0.0.1"
+"""Where every daemon is found: they share this machine's network."""
+
 _FAIL_FAST = "template has failed or errored children and failFast enabled"
 _Waiting = tuple[Call, Filled]
 
@@ -70,6 +75,9 @@ class Run:
         self.launches: list[Launch] = []
         self.kills: list[str] = []
         self.pods: dict[str, Callable[[Ended], None]] = {}
+        self.reports: dict[str, Callable[[Reported], None]] = {}
+        self.daemons: dict[str, Node] = {}  #: those that are ready, and the retries around them
+        self.dying: set[str] = set()  #: daemons that are no longer needed, and have not ended yet
         self._early: dict[str, Ended] = {}  #: stored pods that ended before they were looked at
         self.stoppers: dict[str, Callable[[], None]] = {}
         self.suspended: dict[str, Callable[[Mapping[str, str]], None]] = {}
@@ -170,11 +178,33 @@ class Run:
 
     def report(self, ended: Ended) -> None:
         """Tell whoever waits for it that a process has ended; a suspended run may not wait yet."""
+        self.dying.discard(ended.node)
         waiting = self.pods.get(ended.node)
         if waiting is not None:
             waiting(ended)
         elif (node := self.nodes.get(ended.node)) is not None and not node.ended:
             self._early[ended.node] = ended
+
+    def stand(self, node: Node) -> None:
+        """Let a daemon that is ready stand until what is around it has ended."""
+        node.daemoned, node.ip = True, HERE
+        self.daemons[node.name] = node
+        self._release(node)
+        self.nodes.touch(node)
+
+    def end_daemons(self, boundary: Node | None = None) -> None:
+        """End those that stand in this template, which has ended; without one, all that stand.
+
+        They have succeeded then (Argo's `killDaemonedChildren`).
+        """
+        for name, node in list(self.daemons.items()):
+            if boundary is None or node.boundary == boundary.id:
+                del self.daemons[name]
+                node.daemoned = False
+                self.end(node, Phase.SUCCEEDED)
+                if self.pods.pop(name, None) is not None:
+                    self.dying.add(name)
+                    self.kills.append(name)
 
     def fail(self, call: Call, error: Exception) -> None:
         """Report that a call cannot be carried out, as an Error node of its name."""
@@ -208,10 +238,14 @@ class Run:
     def end(self, node: Node, phase: Phase, message: str | None = None) -> None:
         """Give a node its last phase. What waits for room may have it now."""
         self.nodes.end(node, phase, message, at=self.now)
-        if phase.ended and node.name in self.holders:
+        if phase.ended:
+            self._release(node)
+        self._freed = True
+
+    def _release(self, node: Node) -> None:
+        if node.name in self.holders:
             self.holders.discard(node.name)
             self.released.append(node.name)
-        self._freed = True
 
     def is_new(self, node: Node | None) -> bool:
         """Whether a call still has to begin: it has no node, or one that waited so far."""
@@ -279,7 +313,7 @@ class Run:
     def local(self, call: Call, template: Template) -> dict[str, str]:
         """The variables that only this call has."""
         values = {"node.name": call.name, f"{call.root}.name": str(call.step.get("name", ""))}
-        if template.kind in ("container", "script") and "retryStrategy" not in template.body:
+        if template.kind in POD_KINDS and "retryStrategy" not in template.body:
             values["pod.name"] = self.pod_name(call.name, template.name)
         return values
 
@@ -336,6 +370,7 @@ class Run:
             self._dispatch(call, filled)
 
     def _dispatch(self, call: Call, filled: Filled) -> None:
+        from couler_jobs.backends.local.engine.container_sets import ContainerSet
         from couler_jobs.backends.local.engine.dag import DagTemplate
         from couler_jobs.backends.local.engine.http import Http
         from couler_jobs.backends.local.engine.leaves import Pod, Suspend
@@ -346,6 +381,7 @@ class Run:
             "steps": StepsTemplate,
             "suspend": Suspend,
             "http": Http,
+            "containerSet": ContainerSet,
         }
         kind: type[Begins] = kinds.get(filled.template.kind, Pod)
         kind(self, call, filled).begin()

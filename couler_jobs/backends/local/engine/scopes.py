@@ -26,6 +26,8 @@ def node_values(root: str, name: str, node: Node, nodes: Nodes) -> dict[str, Any
     shown = last_attempt(node, nodes) or node
     prefix = f"{root}.{name}"
     values: dict[str, Any] = {f"{prefix}.id": shown.id, f"{prefix}.status": shown.phase.value}
+    if shown.ip:
+        values[f"{prefix}.ip"] = shown.ip
     if shown.started is not None:
         values[f"{prefix}.startedAt"] = rfc3339(shown.started)
     if shown.finished is not None:

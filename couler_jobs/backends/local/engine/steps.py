@@ -89,6 +89,8 @@ class StepsTemplate:
         self._steps: dict[str, Step] = {}
         self._open: set[str] = set()
         self._broken: str | None = None
+        self._lost: dict[str, Node] = {}  #: daemons that are tried again -> their groups
+        self._held = False  #: whether a group waits for these
         self._over = False
 
     def begin(self) -> None:
@@ -108,6 +110,9 @@ class StepsTemplate:
         run.later(self._next_group)
 
     def _next_group(self) -> None:
+        if self._lost:
+            self._held = True
+            return
         self._at += 1
         if self._over:
             return
@@ -195,6 +200,7 @@ class StepsTemplate:
                 on_exit=self._call.on_exit,
                 linked=lambda node: self._run.nodes.link(group, node),
                 seen=follower.seen,
+                lost=lambda node: self._lose(group, node),
                 ended=follower.ended,
             )
         )
@@ -228,7 +234,40 @@ class StepsTemplate:
             )
             run.nodes.link(group, node)
 
+    def _lose(self, group: Node, node: Node) -> None:
+        """A daemon has ended and is tried again: its group runs again, and none begins meanwhile.
+
+        Argo goes through all groups each time, and stops at the first that has not ended.
+        """
+        if not group.ended:
+            self._open.add(node.name)
+            return
+        self._lost[node.name] = group
+        group.finished = None
+        self._run.end(group, Phase.RUNNING)
+
+    def _regain(self, group: Node, node: Node) -> None:
+        """It is ready again, or has ended for good."""
+        if node.bad and not continues(self._named(node), node.phase):
+            self._run.end(group, Phase.FAILED, f"child '{node.id}' failed")
+            self._finish(Phase.FAILED, group.message)
+            return
+        if group not in self._lost.values():
+            self._run.end(group, Phase.SUCCEEDED)
+        if self._held and not self._lost:
+            self._held = False
+            self._run.later(self._next_group)
+
+    def _named(self, node: Node) -> Step:
+        name = node.name.rpartition(".")[2].partition("(")[0]
+        return next(step for group in self._groups for step in group if step["name"] == name)
+
     def _step_settled(self, node: Node, error: Exception | None) -> None:
+        group = self._lost.pop(node.name, None)
+        if group is not None:
+            if not self._over:
+                self._regain(group, node)
+            return
         self._open.discard(node.name)
         if error is not None and not isinstance(error, DepthError):
             child = f"step group deemed errored due to child {node.name} error: "
@@ -305,6 +344,7 @@ class StepsTemplate:
             children = [nodes.by_id[child] for child in self._group.children]
             self._node.outbound = [i for child in children for i in nodes.outbound(child)]
         self._run.end(self._node, phase, message)
+        self._run.end_daemons(self._node)
         self._run.later(lambda: self._call.ended(self._node, error))
 
 

@@ -20,7 +20,8 @@ from couler_jobs.backends.local.engine.variables import Layer, Variables
 from couler_jobs.spec.expressions import gotext
 from couler_jobs.spec.status import Manifest
 
-KINDS = ("container", "script", "http", "steps", "dag", "suspend")
+POD_KINDS = ("container", "containerSet", "script")
+KINDS = (*POD_KINDS, "http", "steps", "dag", "suspend")
 ABSENT = "__argo__internal__absent-optional"
 """An argument that is the output of a skipped step: it counts as not supplied."""
 
@@ -156,7 +157,7 @@ class Templates:
         body = dict(joined(defaults, template))
         if self._retry is not None and "retryStrategy" not in body:
             body["retryStrategy"] = self._retry
-        if self._volumes and own in ("container", "script"):
+        if self._volumes and own in POD_KINDS:
             body["volumes"] = [*self._volumes, *(body.get("volumes") or ())]
         inputs = body.pop("inputs", None) or {}
         return Template(template.get("name", ""), inputs, body)

@@ -38,6 +38,7 @@ from couler_jobs.backends.local.engine.checks import (
     resolve,
 )
 from couler_jobs.backends.local.engine.plan import Plan, condition_of
+from couler_jobs.backends.local.engine.set_checks import check_container_set, has_result
 from couler_jobs.backends.local.engine.templates import KINDS, Template, Templates
 from couler_jobs.errors import Rejected
 from couler_jobs.spec.expressions import RESULTS, results
@@ -174,6 +175,8 @@ class _Checker:
         return {**scope, **own_scope(template, leaf=leaf)}
 
     def _check_leaf(self, template: Template, scope: Scope) -> None:
+        if "containerSet" in template.body:
+            check_container_set(template)
         container = template.body.get("container") or template.body.get("script")
         try:
             resolve(scope, {"inputs": template.inputs, **template.body})
@@ -231,7 +234,8 @@ class _Checker:
     ) -> None:
         known = ["id", "startedAt", "finishedAt", "hostNodeName"]
         outputs = template.body.get("outputs") or {}
-        if template.kind in ("container", "script", "http"):
+        known += ["ip"] if template.body.get("daemon") else []
+        if has_result(template):
             known += ["outputs.result", "exitCode"]
         for kind in ("parameters", "artifacts"):
             for output in outputs.get(kind) or ():
