@@ -22,9 +22,11 @@ from couler_jobs import templates
 from couler_jobs.errors import CoulerJobsError, DeclarationError
 from couler_jobs.manifests import Manifest, filled, is_manifest_file, read_manifest
 from couler_jobs.notebooks import NotebookOptions, notebook_manifest
+from couler_jobs.runs.values import Said, decoded, decoded_values
 
 if TYPE_CHECKING:
     from couler_jobs.compiler.origin import Origin
+    from couler_jobs.dsl.workflows import Workflow
 
 SUFFIXES = (".py", ".yaml", ".yml", ".json", ".ipynb")
 
@@ -55,11 +57,12 @@ def read_placed(
 def _read_path(text: str, target: str, values: Mapping[str, Any]) -> tuple[Manifest, Origin | None]:
     path, name = _split(text)
     if is_manifest_file(text):
-        return filled(read_manifest(path), values), None
+        return filled(read_manifest(path), decoded_values(values)), None
     if path.suffix == ".py":
         return _from_program(path, name, target, values)
     if path.suffix == ".ipynb":
-        return notebook_manifest(path, NotebookOptions(parameters=values)), None
+        options = NotebookOptions(parameters=decoded_values(values))
+        return notebook_manifest(path, options), None
     raise DeclarationError(
         f"{text!r} cannot be read as a workflow: give a file that ends in "
         f"{', '.join(SUFFIXES)}, or - for a manifest on standard input."
@@ -190,6 +193,7 @@ def _blame(path: Path, error: BaseException) -> str:
     is_own = isinstance(error, SyntaxError) and error.filename == own
     said = getattr(error, "msg", error) if is_own else error
     sentence = f"{where}: {type(error).__name__}: {said}".rstrip(": ") + "."
+    sentence = " ".join([sentence, *getattr(error, "__notes__", ())])
     missing = error.name or "" if isinstance(error, ModuleNotFoundError) else ""
     if missing.partition(".")[0] == "couler":
         sentence += (
@@ -261,6 +265,19 @@ def _compiled(
     from couler_jobs.dsl.workflows import Workflow
 
     if isinstance(what, Workflow):
-        return placed(what, target, values)
+        return placed(what, target, {n: _taken(what, n, value) for n, value in values.items()})
     manifest, origin = placed(what, target, {})
-    return filled(manifest, values), origin
+    return filled(manifest, decoded_values(values)), origin
+
+
+def _taken(workflow: Workflow[..., Any], name: str, value: Any) -> Any:
+    """A parameter's value; one of a command line stays text where the annotation says `str`.
+
+    `-p version=3.10` would be the number 3.1.
+    """
+    if not isinstance(value, Said):
+        return value
+    found = decoded(value)
+    said = workflow.annotations.parameters.get(name)
+    is_text = said is not None and said.hint is str and not isinstance(found, str)
+    return str(value) if is_text else found

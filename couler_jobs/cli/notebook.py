@@ -42,10 +42,11 @@ def add(commands: Commands) -> None:
 def run_it(arguments: argparse.Namespace) -> int:
     """Send the notebook as a workflow of one step, and follow it."""
     from couler_jobs.notebooks import NotebookOptions, files_of, notebook_manifest, remarks_on
+    from couler_jobs.runs.values import decoded_values
 
     check_waiting(arguments)
     options = NotebookOptions(
-        parameters=parameters(arguments),
+        parameters=decoded_values(parameters(arguments)),
         name=arguments.name,
         environment=arguments.environment,
         kernel=arguments.kernel,

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from couler_jobs.compiler.origin import Origin
     from couler_jobs.runs.run import Run
     from couler_jobs.runs.schedule import Schedule
+    from couler_jobs.runs.values import Said
     from couler_jobs.spec.secret import Secret
 
 Commands = Any  #: argparse's action for subcommands has no public name
@@ -134,12 +135,12 @@ def seconds(text: str) -> float:
     return value
 
 
-def parameter(text: str) -> tuple[str, Any]:
+def parameter(text: str) -> tuple[str, Said]:
     """`name=value`: papermill's rule, JSON where it can be read as such, else text."""
-    from couler_jobs.runs.values import decoded
+    from couler_jobs.runs.values import Said
 
     name, value = pair(text)
-    return name, decoded(value)
+    return name, Said(value)
 
 
 def pair(text: str) -> tuple[str, str]:

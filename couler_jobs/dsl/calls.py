@@ -9,6 +9,7 @@ from collections.abc import Collection, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from couler_jobs.dsl import memo, recorder, typed, values
+from couler_jobs.dsl.fits import checks_of, refuse_defaults, refuse_unfit
 from couler_jobs.dsl.footer import Typed, step_script
 from couler_jobs.dsl.locations import Location
 from couler_jobs.dsl.place import placed
@@ -43,6 +44,7 @@ def record_call(
     if files:
         bound, more["artifacts"], sources = file_arguments(files, bound)
     arguments, handles = argument_texts(bound)
+    refuse_unfit(target.function.__name__, target.checks, bound)
     if files:
         handles += sources
     depends = depends_on(scope, handles, after)
@@ -321,6 +323,7 @@ def input_parameters(
     signature: inspect.Signature, annotations: typed.Annotations
 ) -> Iterator[model.Parameter]:
     """A template's inputs that are no files, with their defaults."""
+    refuse_defaults(checks_of(signature, annotations))
     for parameter in signature.parameters.values():
         if parameter.name in annotations.files:
             continue

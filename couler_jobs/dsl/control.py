@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import Any, TypeVar
 
 from couler_jobs.dsl import calls, graphs, recorder, steps, values
+from couler_jobs.dsl.fits import refuse_unfit
 from couler_jobs.dsl.producers import Either, Failures, LoopValue, Variable
 from couler_jobs.dsl.values import Condition, Handle
 from couler_jobs.dsl.workflows import Workflow
@@ -151,6 +152,9 @@ def _map_rows(
     """A loop over items that are known now; under a condition it needs a graph of its own."""
     names = _mapped(function, len(rows[0]), more)
     items = tuple(_item(names, row) for row in rows)
+    for row in rows:
+        bound = dict(zip(names, row, strict=True))
+        refuse_unfit(function.function.__name__, function.checks, bound)
     if scope.conditions:
         listed = wire.encode([one if isinstance(one, str) else dict(one) for one in items])
         return _loop_graph_call(scope, function, names, listed, [], more)
@@ -188,6 +192,7 @@ def _constants(
 ) -> tuple[dict[str, Any], calls.Sources, list[Handle]]:
     """What is the same in every round: values, files, and the handles of these."""
     constants = {name: value for name, value in more.items() if name != "after"}
+    refuse_unfit(function.function.__name__, function.checks, constants)
     return calls.file_arguments(function.annotations.files, constants)
 
 

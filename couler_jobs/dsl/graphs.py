@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import inspect
 import json
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from typing import Any, NoReturn
 
 from couler_jobs.dsl import calls, recorder, steps, values
+from couler_jobs.dsl.fits import refuse, refuse_unfit
 from couler_jobs.dsl.hooks import EXIT, Hook
 from couler_jobs.dsl.locations import Location
 from couler_jobs.dsl.place import placed
@@ -106,6 +108,9 @@ def _parameters(
         for name, parameter in signature.parameters.items()
         if name not in said.files
     )
+    for check in workflow.checks:
+        if check.name in given:
+            refuse(f"The parameter {check.name!r}", check, given[check.name])
     return parameters, tuple(_file(signature.parameters[name], given) for name in said.files)
 
 
@@ -161,7 +166,7 @@ class GraphTemplate(Outputs):
     def run(self, scope: recorder.Scope, function: Any, arguments: Mapping[str, Any]) -> None:
         """Run the function once and keep what it recorded and returned."""
         self.scope = scope
-        with recorder.recording_to(scope):
+        with recorder.recording_to(scope), _explained():
             self.returned = function(**arguments)
         if self.entry:
             self._add_entry_results()
@@ -253,6 +258,20 @@ class GraphTemplate(Outputs):
     def _refuse_empty(self) -> NoReturn:
         with placed(self.workflow.function if self.workflow else None):
             raise DeclarationError(f"The workflow {self.template_name} calls no step.")
+
+
+@contextmanager
+def _explained() -> Iterator[None]:
+    """What Python says of a `Handle` is told with what that is."""
+    try:
+        yield
+    except (TypeError, AttributeError) as error:
+        if "Handle" in str(error):
+            error.add_note(
+                "A Handle stands for a value that exists only when the workflow runs: pass it to a "
+                "step as it is, and compute in the step."
+            )
+        raise
 
 
 def _inputs(
@@ -358,6 +377,7 @@ def call_workflow(
     template = graph_of(scope.recording, workflow)
     bound, artifacts, sources = calls.file_arguments(workflow.annotations.files, bound)
     arguments, handles = calls.argument_texts(bound)
+    refuse_unfit(workflow.function.__name__, workflow.checks, bound)
     depends = calls.depends_on(scope, [*handles, *sources], after)
     more: dict[str, Any] = {"artifacts": artifacts} if artifacts else {}
     task = scope.record(workflow.template_name, template.template_name, arguments, depends, **more)

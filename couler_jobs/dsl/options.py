@@ -10,7 +10,7 @@ from typing import Any
 from couler_jobs.dsl.entries import Entry
 from couler_jobs.dsl.hooks import Hook, hooks_of
 from couler_jobs.dsl.settings import overlaid, template_fields
-from couler_jobs.dsl.units import env_texts, extra_json, retry_policy, seconds
+from couler_jobs.dsl.units import check_resource, env_texts, extra_json, retry_policy, seconds
 from couler_jobs.dsl.volumes import mounted
 from couler_jobs.errors import DeclarationError
 from couler_jobs.spec import model
@@ -85,4 +85,6 @@ def _gpus(gpu: Any) -> tuple[tuple[str, str], ...]:
     for count in given.values():
         if isinstance(count, bool) or not isinstance(count, int) or count < 0:
             raise DeclarationError(f'gpu={gpu!r}: it is a number, or {{"amd.com/gpu": 1}}.')
+    for name in given:
+        check_resource(name)
     return tuple((name, str(count)) for name, count in given.items() if count)

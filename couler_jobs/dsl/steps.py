@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Generic, Literal, ParamSpec, TypeVar, overload
 
 from couler_jobs.dsl import calls, memo, recorder, source, words
+from couler_jobs.dsl.fits import Check, checks_of
 from couler_jobs.dsl.options import PodOptions, pod_words
 from couler_jobs.dsl.place import placed
 from couler_jobs.dsl.typed import Annotations, annotations_of
@@ -52,6 +53,11 @@ class Step(Generic[P, R]):
     def annotations(self) -> Annotations:
         """What the annotations of the function say, read when it is first needed."""
         return annotations_of(self.function)
+
+    @functools.cached_property
+    def checks(self) -> tuple[Check, ...]:
+        """What is asked of arguments that are known when the step is called."""
+        return checks_of(self.signature, self.annotations)
 
     @property
     def __couler_jobs_function__(self) -> types.FunctionType:

@@ -6,6 +6,7 @@ import json
 import math
 import re
 from collections.abc import Mapping
+from difflib import get_close_matches
 from typing import Any
 
 from couler_jobs.dsl.entries import Entry
@@ -13,6 +14,9 @@ from couler_jobs.errors import DeclarationError
 from couler_jobs.spec import model
 
 _UNITS = {"": 1, "s": 1, "m": 60, "h": 3600, "d": 86400}
+RESOURCES = ("cpu", "memory", "ephemeral-storage")
+"""What a container may ask for by a name without a domain, besides `hugepages-2Mi` and the like."""
+
 _DURATION = re.compile(r"(\d+(?:\.\d+)?)([smhd]?)")
 
 
@@ -52,6 +56,21 @@ def literal(refusal: str, text: str) -> str:
     if "{{" in text:
         raise DeclarationError(refusal)
     return text.replace("$(", "$$(")
+
+
+def check_resource(name: str) -> None:
+    """Refuse what Kubernetes has no amount of: names without a domain are its own.
+
+    (`kubernetes/pkg/apis/core/validation`: "must be a standard resource for containers".)
+    """
+    if "/" in name or name in RESOURCES or name.startswith("hugepages-"):
+        return
+    near = get_close_matches(name, [*RESOURCES, "gpu"], n=1, cutoff=0.5)
+    said = f"did you mean {near[0]!r}" if near else f"it has {', '.join(RESOURCES)}"
+    raise DeclarationError(
+        f"Kubernetes has no resource {name!r}: {said}? A device's has a domain, such as "
+        "'amd.com/gpu'."
+    )
 
 
 def extra_json(extra: Mapping[str, Any] | None) -> str:

@@ -44,7 +44,8 @@ class Condition:
     def __bool__(self) -> NoReturn:
         raise DeclarationError(
             "A condition is known only when the workflow runs: write `with cj.when(...)` instead "
-            "of `if`, and `&`, `|`, `~` instead of `and`, `or`, `not`."
+            "of `if` (in a program for Couler: couler.when(couler.equal(...), function)), and `&`, "
+            "`|`, `~` instead of `and`, `or`, `not`."
         )
 
 
@@ -52,7 +53,6 @@ class Handle:
     """The value that a call, a parameter or a loop will have when the workflow runs."""
 
     __slots__ = ("_path", "_producer")
-    __hash__ = None  # type: ignore[assignment]  # equality makes a condition
 
     def __init__(self, producer: Producer, path: tuple[str | int, ...] = ()) -> None:
         self._producer, self._path = producer, path
@@ -113,13 +113,23 @@ class Handle:
         raise DeclarationError(_NOW.format(what=what, handle=repr(self), instead=instead))
 
     def __bool__(self) -> NoReturn:
-        self._refuse("`if` (or `and`, `or`, `not`)", "use `with cj.when(...)`, and `&`, `|`, `~`")
+        self._refuse(
+            "`if` (or `and`, `or`, `not`)",
+            "use `with cj.when(...)` (in a program for Couler: couler.when(...)), and `&`, `|`, "
+            "`~`; whether there is a value at all is asked with `is not None`",
+        )
 
     def __iter__(self) -> NoReturn:
         self._refuse("A loop", "use `cj.map(step, ...)`")
 
     def __len__(self) -> NoReturn:
         self._refuse("`len`", "count in a step")
+
+    def __hash__(self) -> int:
+        self._refuse("A key of a mapping, or a set,", "use a list")
+
+    def __setitem__(self, key: object, value: object) -> NoReturn:
+        self._refuse("An assignment", "let a step return the changed value")
 
     def __contains__(self, item: object) -> NoReturn:
         self._refuse("`in`", "look in a step")
@@ -139,9 +149,12 @@ class Handle:
     def __float__(self) -> float:
         self._refuse("`float`", "compute in a step")
 
-    def _arithmetic(self, other: object) -> NoReturn:
+    def _arithmetic(self, other: object = None) -> NoReturn:
         self._refuse("Arithmetic", "compute in a step")
 
+    __neg__ = __pos__ = __abs__ = __round__ = __divmod__ = __rdivmod__ = _arithmetic
+    __matmul__ = __rmatmul__ = __lshift__ = __rlshift__ = __rshift__ = __rrshift__ = _arithmetic
+    __rfloordiv__ = __rpow__ = __xor__ = __rxor__ = _arithmetic
     __add__ = __radd__ = __sub__ = __rsub__ = __mul__ = __rmul__ = _arithmetic
     __truediv__ = __rtruediv__ = __floordiv__ = __mod__ = __rmod__ = __pow__ = _arithmetic
 
@@ -249,9 +262,9 @@ def _write(value: Any, parts: list[str | model.Reference], handles: list[Handle]
         raise DeclarationError(
             "A condition cannot be passed to a step: compute it in the step, from the values."
         )
-    elif isinstance(value, dict) and any(map(_holds_handle, value.values())):
+    elif isinstance(value, dict) and any(map(holds_handle, value.values())):
         _write_all("{", value.items(), "}", parts, handles)
-    elif isinstance(value, list | tuple) and any(map(_holds_handle, value)):
+    elif isinstance(value, list | tuple) and any(map(holds_handle, value)):
         _write_all("[", ((None, item) for item in value), "]", parts, handles)
     else:
         parts.append(encode(value))
@@ -268,9 +281,10 @@ def _write_all(
     parts.append(closing)
 
 
-def _holds_handle(value: Any) -> bool:
+def holds_handle(value: Any) -> bool:
+    """Whether a list or mapping has something in it that is known only when the workflow runs."""
     if isinstance(value, dict):
-        return any(map(_holds_handle, value.values()))
+        return any(map(holds_handle, value.values()))
     if isinstance(value, list | tuple):
-        return any(map(_holds_handle, value))
+        return any(map(holds_handle, value))
     return isinstance(value, Handle | Condition)

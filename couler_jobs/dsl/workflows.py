@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Generic, Literal, ParamSpec, TypeVar, overload
 
 from couler_jobs.dsl import recorder, words
+from couler_jobs.dsl.fits import Check, checks_of
 from couler_jobs.dsl.hooks import Hook, hooks_of
 from couler_jobs.dsl.place import placed
 from couler_jobs.dsl.settings import lock_fields, overlaid, spec_fields
@@ -62,6 +63,11 @@ class Workflow(Generic[P, R]):
     def annotations(self) -> Annotations:
         """What the annotations of the function say, read when it is first needed."""
         return annotations_of(self.function)
+
+    @functools.cached_property
+    def checks(self) -> tuple[Check, ...]:
+        """What is asked of arguments and parameters that are known when it is declared."""
+        return checks_of(self.signature, self.annotations)
 
     def bind(self, args: Sequence[Any], kwargs: Mapping[str, Any]) -> dict[str, Any]:
         """The arguments by parameter; `DeclarationError` in Python's words for wrong ones."""

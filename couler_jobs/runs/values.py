@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from typing import Any, NoReturn
 
 from couler_jobs.spec import wire
@@ -13,8 +14,19 @@ def decoded(text: str) -> Any:
     try:
         json.loads(text, parse_constant=_refuse)
     except (ValueError, RecursionError):
-        return text
+        return str(text)
     return wire.decode(text)
+
+
+class Said(str):
+    """A value as it was typed on a command line: `decoded`, unless a text is asked for."""
+
+
+def decoded_values(values: Mapping[str, Any]) -> dict[str, Any]:
+    """The values, those that were typed on a command line decoded."""
+    return {
+        name: decoded(value) if isinstance(value, Said) else value for name, value in values.items()
+    }
 
 
 def _refuse(constant: str) -> NoReturn:

@@ -445,3 +445,24 @@ def test_a_manifest_is_imported_as_a_program_that_compiles_back_to_it(
 def test_what_is_no_manifest_is_not_imported(tmp_path: Path, capsys: Output) -> None:
     assert main(["import", str(tmp_path / "flow.py")]) == 2
     assert "is no manifest" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("hint", "given", "arrives"),
+    [
+        ("str", "3.10", '"3.10"'),
+        ("str", '"3.10"', '"3.10"'),
+        ("str", "null", '"null"'),
+        ("float", "3.10", "3.1"),
+        ("object", "3.10", "3.1"),
+    ],
+)
+def test_a_parameter_that_is_text_gets_what_was_typed(
+    hint: str, given: str, arrives: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = tmp_path / "flow.py"
+    text = f"import couler_jobs as cj\n@cj.step\ndef use(v: {hint}) -> None: ...\n"
+    path.write_text(f"{text}@cj.workflow\ndef flow(v: {hint}): use(v)\n", encoding="utf-8")
+    assert main(["compile", str(path), "-p", f"v={given}", "--json"]) == 0
+    found = json.loads(capsys.readouterr().out)
+    assert found["spec"]["arguments"]["parameters"] == [{"name": "v", "value": arrives}]

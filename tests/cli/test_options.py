@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from couler_jobs.cli.options import parameter, parameters, seconds
+from couler_jobs.runs.values import decoded_values
 
 
 @pytest.mark.parametrize(
@@ -23,7 +24,7 @@ from couler_jobs.cli.options import parameter, parameters, seconds
     ],
 )
 def test_a_parameter_is_json_where_it_can_be_read_as_such(text: str, pair: tuple[str, Any]) -> None:
-    assert parameter(text) == pair
+    assert decoded_values(dict([parameter(text)])) == dict([pair])
 
 
 @pytest.mark.parametrize("text", ["n", "=3", ""])

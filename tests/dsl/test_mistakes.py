@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import pytest
 
+import couler_jobs as cj
+import couler_jobs.argo as couler
 from couler_jobs.cli import main
 
 Output = pytest.CaptureFixture[str]
@@ -33,6 +36,12 @@ IN_A_WORKFLOW = {
     "for row in rows: tell(row)": "A loop needs the value of count",
     "tell(rows.total)": "the value of count has no attribute 'total'",
     "tell(rows, after=count)": "after=<step count>: a step can only follow a call",
+    "tell('x')": "'rows' of tell() is annotated with int, and a value of type str is none",
+    "tell(1.5)": "a value of type float is none",
+    "tell([1])": "a value of type list is none",
+    "tell(__import__('pathlib').Path('x'))": "a value of type PosixPath is none",
+    "cj.map(tell, [1, 'x'])": "'rows' of tell() is annotated with int, and a value of type str",
+    "flow(3)": "The argument 'day' of flow() is annotated with str, and a value of type int",
     "tell(object())": "The argument 'rows': A value of type object cannot travel as JSON",
     "tell(float('nan'))": "The argument 'rows': A value of type float cannot travel as JSON",
     "cj.map(tell, 3)": "cj.map takes lists, or the value of a step, and 3 is neither",
@@ -41,14 +50,58 @@ IN_A_WORKFLOW = {
     "tell({}['rows'])": "KeyError: 'rows'",
     "import json; json.loads('no')": "JSONDecodeError",
     "with cj.when(rows > 'a'): tell(1)": "'a' is no number",
+    "tell(abs(rows))": "Arithmetic needs the value of count",
+    "tell(-rows)": "Arithmetic needs the value of count",
+    "tell(divmod(rows, 2))": "Arithmetic needs the value of count",
+    "tell(round(rows))": "Arithmetic needs the value of count",
+    "tell(rows << 2)": "Arithmetic needs the value of count",
+    "tell(len(rows))": "`len` needs the value of count",
+    "tell({rows: 1})": "A key of a mapping, or a set, needs the value of count",
+    "tell({rows})": "A key of a mapping, or a set, needs the value of count",
+    "rows['total'] = 1": "An assignment needs the value of count",
+    "rows.total = 1": "Handle stands for a value that exists only when the workflow runs",
+    "tell(rows())": "Handle stands for a value that exists only when the workflow runs",
+    "tell(','.join([rows]))": "Handle stands for a value that exists only when the workflow runs",
+    "import json; tell(json.dumps(rows))": "A Handle stands for a value",
+    "a, b = rows": "A loop needs the value of count",
+    "tell(*rows)": "A loop needs the value of count",
+    "if rows in (1, 2): tell(1)": "write `with cj.when(...)` instead of `if`",
+    "while rows < 3: rows = count(day)": "write `with cj.when(...)` instead of `if`",
+    "with cj.when(0 < rows < 3): tell(1)": "and `&`, `|`, `~` instead of `and`",
+    "print(rows)": "Text needs the value of count",
+    "tell(rows[1:2])": "can be indexed with a key or a number, not with slice(1, 2, None)",
+    "tell(len(day))": "`len` needs the parameter 'day'",
     "with cj.otherwise(): tell(1)": "cj.otherwise() stands after no cj.when(...)",
 }
+OUT = f"{STEPS}out = couler.run_container('alpine', 'true', step_name='a')\n"
+WITH_AN_ANSWER = {
+    "if out == '1': out = None": "couler.when(couler.equal(...), function)",
+    "if out[0] == '1': out = None": "couler.when(couler.equal(...), function)",
+    "if out != '1': out = None": "couler.when(couler.equal(...), function)",
+    "if out > 1: out = None": "couler.when(couler.equal(...), function)",
+    "if out: out = None": "`if` (or `and`, `or`, `not`) needs the output 'result' of a",
+    "if '1' in out: out = None": "couler.when(couler.equal(...), function)",
+    "f'{out}'": "An f-string needs the output 'result' of a",
+    "'%s' % out": "Text needs the output 'result' of a",
+    "'{}'.format(out)": "An f-string needs the output 'result' of a",
+    "str(out)": "Text needs the output 'result' of a",
+    "'x' + out": "Arithmetic needs the output 'result' of a",
+    "out + 1": "Arithmetic needs the output 'result' of a",
+    "out * 2": "Arithmetic needs the output 'result' of a",
+    "2 - out": "Arithmetic needs the output 'result' of a",
+    "out['k']": "the list of its outputs, [the output 'result' of a], each by its number",
+    f"{HERE}resources={{'cpus': 1}})": "no resource 'cpus': did you mean 'cpu'?",
+    f"{HERE}resources={{'gpus': 1}})": "no resource 'gpus': did you mean 'gpu'?",
+    f"{HERE}resources='cpu=1')": "resources='cpu=1': it is a mapping",
+}
 OUTSIDE = {
+    "@cj.step(gpu={'amd': 1})\ndef f() -> None: ...": "Kubernetes has no resource 'amd'",
     "@cj.step(retry=2)\ndef f() -> None: ...": "@cj.step has no option 'retry': did you mean",
     "@cj.step(image_pull_policy='Always')\ndef f() -> None: ...": "did you mean 'pull_policy'",
     "@cj.step(pull_policy='Often')\ndef f() -> None: ...": "pull_policy='Often'",
     "@cj.step(timeout='soon')\ndef f() -> None: ...": "timeout='soon'",
     "@cj.workflow\ndef flow(day=object()): ...": "The parameter 'day'",
+    "@cj.workflow\ndef flow(day: int = 'x'): count('y')": "The default of 'day' is annotated",
     f"{HERE}image_pull_policy='Often')": "image_pull_policy='Often'",
     f"{HERE}env={{'A': object()}})": "The variable A is <object object",
     f"{HERE}secret='nobody')": "There is no secret 'nobody'",
@@ -83,7 +136,30 @@ def test_a_mistake_in_a_declaration_is_told_with_its_line(
     assert OUTSIDE[line] in found
 
 
+@pytest.mark.parametrize("line", WITH_AN_ANSWER)
+def test_a_mistake_with_a_step_s_answer_is_told_with_its_line(
+    line: str, tmp_path: Path, capsys: Output
+) -> None:
+    path = tmp_path / "flow.py"
+    found = said(path, OUT + line, capsys)
+    assert found.startswith(f"couler-jobs: {path}, line {OUT.count(chr(10)) + 1}: ")
+    assert WITH_AN_ANSWER[line] in found
+
+
 def test_a_cycle_names_its_steps(tmp_path: Path, capsys: Output) -> None:
     text = f"{STEPS}for one, other in ('ab', 'ba'):\n    couler.set_dependencies("
     text += "lambda: couler.run_container('alpine', 'true', step_name=one), dependencies=[other])"
     assert "a -> b -> a" in said(tmp_path / "flow.py", text, capsys)
+
+
+def test_a_step_s_answer_is_a_list_as_in_couler() -> None:
+    out: Any = couler.run_container("alpine", "true", step_name="a")
+    (only,) = out
+    both: Any = couler.run_container("alpine", "true", args=out + [only], step_name="b")  # noqa: RUF005
+    assert [len(out), len(both)] == [1, 1]
+    assert out not in (None, [])
+    couler.when(out == both, lambda: couler.run_container("alpine", "true", step_name="c"))
+    found = cj.compile()["spec"]["templates"][0]["steps"]
+    assert [step["name"] for (step,) in found] == ["a", "b", "c"]
+    assert [step.get("when") for (step,) in found][:2] == [None, None]
+    assert found[2][0]["when"].count("outputs") == 2

@@ -15,7 +15,7 @@ from couler_jobs.dsl.couler.secrets import Secret, env_of
 from couler_jobs.dsl.couler.volumes import VolumeMount
 from couler_jobs.dsl.entries import Entry
 from couler_jobs.dsl.source import script
-from couler_jobs.dsl.units import extra_json, retry_policy, seconds
+from couler_jobs.dsl.units import check_resource, extra_json, retry_policy, seconds
 from couler_jobs.dsl.values import Handle
 from couler_jobs.errors import DeclarationError
 from couler_jobs.spec import model
@@ -191,8 +191,13 @@ def _mount(mount: Any) -> dict[str, Any]:
 
 
 def quantities(resources: Mapping[str, Any] | None) -> tuple[tuple[str, str], ...]:
-    """Amounts by the names that Kubernetes has for them."""
-    return tuple((GPU if n == "gpu" else n, str(v)) for n, v in (resources or {}).items())
+    """Amounts by the names that Kubernetes has for them. Raises `DeclarationError` for others."""
+    if not isinstance(resources or {}, Mapping):
+        raise DeclarationError(f"resources={resources!r}: it is a mapping, such as {{'cpu': 1}}.")
+    named = {GPU if name == "gpu" else str(name): v for name, v in (resources or {}).items()}
+    for name in named:
+        check_resource(name)
+    return tuple((name, str(amount)) for name, amount in named.items())
 
 
 def _env(

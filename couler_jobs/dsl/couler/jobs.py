@@ -16,7 +16,7 @@ from couler_jobs.dsl.couler.leaves import (
     record_leaf,
     remember,
 )
-from couler_jobs.dsl.couler.outputs import FileOutput, FileValue, JobOutput, OutputValue
+from couler_jobs.dsl.couler.outputs import FileOutput, FileValue, JobOutput, Outputs, OutputValue
 from couler_jobs.dsl.couler.recording import scope_now
 from couler_jobs.dsl.units import extra_json
 from couler_jobs.dsl.values import Handle
@@ -73,10 +73,8 @@ def run_job(
         **limits(timeout, retry),
     )
     outputs = record_leaf(name, leaf, inputs, Asked(pool=pool), default=())
-    if not outputs:
-        return []
-    found: list[Handle] = [JobOutput(*outputs)]
-    outputs[:] = found  # what get_step_output gives, too
+    if len(outputs):
+        outputs[:] = [JobOutput(*outputs)]  # what get_step_output gives, too
     return outputs
 
 
@@ -149,7 +147,7 @@ def run_canned_step(
         given.add_file(value, key)
     reference = model.TemplateRef(name=owner, template=template if slash else owner)
     task = record_call(scope, step, reference, given)
-    found = [_handle(scope, task, one) for one in _declared(outputs)]
+    found = Outputs(_handle(scope, task, one) for one in _declared(outputs))
     remember(step, task, found)
     return found
 

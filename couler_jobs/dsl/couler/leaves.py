@@ -10,7 +10,14 @@ from typing import Any
 from couler_jobs.dsl import recorder, values
 from couler_jobs.dsl.couler.artifacts import Artifact, TypedArtifact
 from couler_jobs.dsl.couler.order import local
-from couler_jobs.dsl.couler.outputs import FileOutput, FileValue, OutputValue, flat, one_text
+from couler_jobs.dsl.couler.outputs import (
+    FileOutput,
+    FileValue,
+    Outputs,
+    OutputValue,
+    flat,
+    one_text,
+)
 from couler_jobs.dsl.couler.recording import recording, scope_now
 from couler_jobs.dsl.leaves import LeafTemplate
 from couler_jobs.dsl.recorder import Recording, Scope
@@ -136,7 +143,7 @@ def record_leaf(
     inputs: Inputs,
     asked: Asked | None = None,
     default: Sequence[model.Output] = (RESULT,),
-) -> list[Handle]:
+) -> Outputs:
     """Add a call of the template to where calls go now; the answer is its outputs.
 
     `default` are those of a template that declares none.
@@ -145,9 +152,9 @@ def record_leaf(
     place = scope.place(sys._getframe(1))
     made = _template(scope.recording, name, replace(leaf, place=place), asked)
     task = record_call(scope, name, made.name, inputs)
-    outputs = [_handle(scope, task, output) for output in made.outputs]
+    outputs = Outputs(_handle(scope, task, output) for output in made.outputs)
     is_script = isinstance(leaf, model.Pod) and leaf.container.source is not None
-    if is_script or not outputs:
+    if is_script or not len(outputs):
         outputs += [Handle(OutputValue(scope, replace(one, task=task))) for one in default]
     remember(name, task, outputs)
     return outputs
@@ -167,7 +174,7 @@ def record_call(
     return scope.record(name, template, tuple(inputs.texts), depends, **more)
 
 
-def remember(name: str, task: str, outputs: list[Handle]) -> None:
+def remember(name: str, task: str, outputs: Outputs) -> None:
     """Keep a step's outputs for `get_step_output`."""
     found = recorder.recorded()
     if found is not None:
@@ -215,10 +222,10 @@ def _global_names(
     )
 
 
-def get_step_output(step_name: str) -> list[Handle]:
+def get_step_output(step_name: str) -> Outputs:
     """What the step of this name leaves. Raises `DeclarationError` where there is none yet."""
     known = recording().outputs
-    found = known.get(step_name) or known.get(template_name(step_name))
+    found = known.get(step_name, known.get(template_name(step_name)))
     if found is None:
         names = ", ".join(known) or "none"
         raise DeclarationError(

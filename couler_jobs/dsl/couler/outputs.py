@@ -99,6 +99,70 @@ class JobOutput(Handle):
         self.job_id, self.job_name, self.job_obj = job_id, job_name, job_obj
 
 
+class Outputs(list[Handle]):
+    """What a step leaves: a list, and where a text is meant, the first text in it.
+
+    A list that would be compared, added to a text or written into one in silence says what to do.
+    """
+
+    __hash__ = None
+
+    def __bool__(self) -> bool:
+        return bool(self._text()) if len(self) else False
+
+    def __getitem__(self, key: Any) -> Any:
+        if isinstance(key, str):
+            raise DeclarationError(
+                f"A step's answer is the list of its outputs, {self!r}, each by its number: "
+                f"[0], not [{key!r}]. What is inside one is read in a step."
+            )
+        return super().__getitem__(key)
+
+    def __eq__(self, other: object) -> Any:
+        return super().__eq__(other) if self._is_alike(other) else self._text() == one_text(other)
+
+    def __ne__(self, other: object) -> Any:
+        return super().__ne__(other) if self._is_alike(other) else self._text() != one_text(other)
+
+    def __lt__(self, other: Any) -> Any:
+        return self._text() < other
+
+    def __le__(self, other: Any) -> Any:
+        return self._text() <= other
+
+    def __gt__(self, other: Any) -> Any:
+        return self._text() > other
+
+    def __ge__(self, other: Any) -> Any:
+        return self._text() >= other
+
+    def __add__(self, other: Any) -> Any:
+        return [*self, *other] if isinstance(other, list) else self._text() + other
+
+    def __radd__(self, other: Any) -> Any:
+        return [*other, *self] if isinstance(other, list) else other + self._text()
+
+    def _refuse(self, other: Any = None) -> Any:
+        return self._text() * other
+
+    __mul__ = __rmul__ = __sub__ = __rsub__ = __truediv__ = __rtruediv__ = _refuse
+
+    def __str__(self) -> str:
+        return str(self._text()) if len(self) else "[]"
+
+    def __format__(self, spec: str) -> str:
+        return format(self._text(), spec) if len(self) else "[]"
+
+    def _text(self) -> Any:
+        """What is meant where the list is used as a text."""
+        return one_text(list(self))
+
+    def _is_alike(self, other: object) -> bool:
+        """Whether Python's own comparison is meant."""
+        is_list = isinstance(other, list) and not isinstance(other, Outputs)
+        return other is None or is_list or not len(self)
+
+
 def flat(value: Any) -> Iterator[Any]:
     """One argument after another: a step's list of outputs is as many arguments."""
     if isinstance(value, JobOutput):
@@ -127,7 +191,8 @@ def mapped(value: Any, change: Callable[[Handle], Handle]) -> Any:
     if isinstance(value, Handle):
         return change(value)
     if isinstance(value, list | tuple):
-        return [mapped(one, change) for one in value]
+        found = [mapped(one, change) for one in value]
+        return Outputs(found) if isinstance(value, Outputs) else found
     if isinstance(value, dict):
         return {key: mapped(one, change) for key, one in value.items()}
     return value

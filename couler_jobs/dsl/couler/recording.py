@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from couler_jobs.dsl import recorder
 from couler_jobs.dsl.couler.order import CoulerScope
+from couler_jobs.dsl.couler.outputs import Outputs
 from couler_jobs.dsl.recorder import Recording, Scope
 from couler_jobs.dsl.units import extra_json
 from couler_jobs.dsl.values import Handle
@@ -38,7 +39,7 @@ class CoulerRecording:
         self.spec: dict[str, Any] = {}  #: further fields, in Argo's words
         self.mounts: dict[str, None] = {}  #: names of volumes that steps mount
         self.secrets: dict[str, Secret] = {}
-        self.outputs: dict[str, list[Handle]] = {}  #: by the name that a step was given
+        self.outputs: dict[str, Outputs] = {}  #: by the name that a step was given
         self.cluster: Cluster | None = None  #: the site's own plug-in
 
     def at_end(self) -> CoulerScope:

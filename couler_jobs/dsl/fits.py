@@ -1,0 +1,148 @@
+"""Whether a value that is known now can be what a parameter's annotation says.
+
+A step gets what JSON brings, and what `rebuilt` makes of that: this is judged, by the same code. A
+value that is known only when the workflow runs fits everything.
+"""
+
+from __future__ import annotations
+
+import collections.abc
+import inspect
+import types
+import typing
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import PurePath
+from typing import Any
+
+from couler_jobs.dsl.rebuilt import plain, rebuilt
+from couler_jobs.dsl.typed import Annotation, Annotations, is_rich
+from couler_jobs.dsl.values import Condition, Handle, holds_handle
+from couler_jobs.errors import DeclarationError
+
+_SURELY: Mapping[Any, frozenset[type]] = {
+    str: frozenset({str}),
+    int: frozenset({int, bool}),
+    float: frozenset({float, int, bool}),
+    bool: frozenset({bool}),
+}
+_LISTS = (
+    list,
+    tuple,
+    collections.abc.Sequence,
+    collections.abc.Iterable,
+    collections.abc.Collection,
+)
+_MAPPINGS = (dict, collections.abc.Mapping, collections.abc.MutableMapping)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Check:
+    """What is asked of one parameter: a value of a type in `surely` fits without a closer look."""
+
+    name: str
+    hint: Any
+    surely: frozenset[type]
+    default: Any
+
+
+def checks_of(signature: inspect.Signature, annotations: Annotations) -> tuple[Check, ...]:
+    """The checks of a function's parameters; none for files, and where nothing is said."""
+    return tuple(
+        Check(
+            name=name,
+            hint=said.hint,
+            surely=_SURELY.get(said.hint, frozenset()) | {Handle},
+            default=signature.parameters[name].default,
+        )
+        for name, said in annotations.parameters.items()
+        if said.file is None and _says_something(said)
+    )
+
+
+def _says_something(said: Annotation) -> bool:
+    is_type = isinstance(said.hint, collections.abc.Hashable)  # `x: [int]` says nothing
+    return is_type and said.hint not in (None, Any, object)
+
+
+def refuse_defaults(checks: tuple[Check, ...]) -> None:
+    """Raise `DeclarationError` for a default that is not what its annotation says; None may be."""
+    for check in checks:
+        default, hint = check.default, check.hint
+        if default not in (None, inspect.Parameter.empty) and (reason := _unfit(hint, default)):
+            what = f"The default of {check.name!r} is annotated with {_shown(hint)}"
+            raise DeclarationError(f"{what}, and {reason}.")
+
+
+def refuse_unfit(function: str, checks: tuple[Check, ...], bound: Mapping[str, Any]) -> None:
+    """Raise `DeclarationError` for an argument that cannot be what its annotation says."""
+    for check in checks:
+        name = check.name
+        if name in bound and type(bound[name]) not in check.surely:
+            refuse(f"The argument {name!r} of {function}()", check, bound[name])
+
+
+def refuse(what: str, check: Check, value: Any) -> None:
+    """The same for one value, which `what` names; a parameter's default is always taken."""
+    if value is check.default or isinstance(value, Condition):
+        return  # a condition is refused for what it is
+    hint = check.hint
+    if reason := _unfit(hint, value):
+        raise DeclarationError(f"{what} is annotated with {_shown(hint)}, and {reason}.")
+
+
+def _unfit(hint: Any, value: Any) -> str:
+    """Why the value does not fit; empty where it does."""
+    told = plain(value)
+    if not holds_handle(told):
+        try:
+            told = rebuilt(hint, told)
+        except (TypeError, ValueError) as error:
+            said = " ".join(str(error).split()) or type(error).__name__
+            return f"a value of type {type(value).__name__} does not make one: {said}".rstrip(".")
+    return "" if fits(hint, told) else f"a value of type {type(value).__name__} is none"
+
+
+def fits(hint: Any, value: Any) -> bool:
+    """Whether the value, as a step gets it, is of this type; what is not known fits."""
+    if isinstance(value, Handle):
+        return True
+    origin, inner = typing.get_origin(hint), typing.get_args(hint)
+    if origin is typing.Annotated:
+        return fits(inner[0], value)
+    if origin in (typing.Union, types.UnionType):
+        return any(fits(one, value) for one in inner)
+    if origin is typing.Literal:
+        return any(plain(one) == value and type(plain(one)) is type(value) for one in inner)
+    if hint in (None, type(None)):
+        return value is None
+    if (origin or hint) in _LISTS:
+        return _fits_list(origin or hint, inner, value)
+    if (origin or hint) in _MAPPINGS:
+        return isinstance(value, dict) and (
+            not inner or all(fits(inner[1], one) for one in value.values())
+        )
+    if hint in _SURELY:
+        return isinstance(value, tuple(_SURELY[hint]))
+    return _fits_class(hint, value)
+
+
+def _fits_class(hint: Any, value: Any) -> bool:
+    """What is no class that steps make of JSON is not known: it fits."""
+    if typing.is_typeddict(hint):
+        return isinstance(value, dict)
+    is_made = isinstance(hint, type) and is_rich(hint) and not issubclass(hint, PurePath)
+    return not is_made or isinstance(value, hint)
+
+
+def _fits_list(kind: Any, inner: tuple[Any, ...], value: Any) -> bool:
+    if isinstance(value, str):
+        return kind not in (list, tuple)
+    if not isinstance(value, list | tuple):
+        return kind is collections.abc.Iterable and isinstance(value, dict)
+    each = inner if kind is tuple and inner[1:] != (...,) else inner[:1] * len(value)
+    return not inner or (len(each) == len(value) and all(map(fits, each, value)))
+
+
+def _shown(hint: Any) -> str:
+    return inspect.formatannotation(hint)
