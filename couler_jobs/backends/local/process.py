@@ -147,7 +147,7 @@ class Step:
         if more is not None:
             return Ended(node=node, at=at, **more)
         try:
-            found = files.collect(self.launch, artifacts, folder, self.views.locate)
+            found = files.collect(self.launch, artifacts, folder, self._left_at)
         except FileProblem as problem:
             return Ended(node=node, at=at, exit_code=code, error=str(problem), result=result)
         return Ended(
@@ -160,6 +160,18 @@ class Step:
             artifacts=found.artifacts,
             missing=tuple(found.missing),
         )
+
+    def _left_at(self, path: Path) -> Path:
+        """Where the step left the file of a declared path.
+
+        Images mostly start in `/`, so `open("out")` there makes `/out`; here a step without a
+        `workingDir` starts in a folder of its own, and that is looked into for it as well.
+        """
+        found = self.views.locate(path)
+        if self.launch.working_dir or not path.is_absolute() or os.path.lexists(found):
+            return found
+        beside = self.folder.work / path.relative_to("/")
+        return beside if os.path.lexists(beside) else found
 
     def _tidy(self) -> None:
         self.cut_log()

@@ -437,6 +437,14 @@ def test_a_path_below_the_root_that_does_not_exist_works(run: Run) -> None:
     assert not Path("/mainctrfs-none").exists()
 
 
+def test_what_an_image_that_starts_in_the_root_would_make_there_is_found(run: Run) -> None:
+    files = (OutputFile(name="o", path="/made/by-name"),)
+    text = "mkdir made && echo here > made/by-name"
+    assert run(text, output_parameters=files).parameters == {"o": "here"}
+    elsewhere = run(text, node="m", output_parameters=files, working_dir="sub")
+    assert elsewhere.missing == ("o",)
+
+
 @own_files
 def test_input_artifacts_are_laid_at_their_own_paths(run: Run, tmp_path: Path) -> None:
     path = str(tmp_path / "in" / "deep" / "text")
