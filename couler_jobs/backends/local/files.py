@@ -8,6 +8,7 @@ import stat
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
+from urllib.parse import quote
 
 from couler_jobs.backends.local.values import InputFile, Launch, OutputFile
 
@@ -150,12 +151,32 @@ def _take_artifact(
         target.parent.mkdir(parents=True, exist_ok=True)
         _remove(target)  # another step may have stored something at this key
         copy(path, target)
+        if file.key:
+            _mark(artifacts, key, packed=file.packed and path.is_dir())
     except OSError as error:
         raise FileProblem(
             f"The output artifact {file.name} could not be stored from {file.path}: "
             f"{error.strerror or error}."
         ) from error
     found.artifacts[file.name] = key
+
+
+def is_packed(artifacts: Path, key: str) -> bool:
+    """Whether the folder that was stored at this key is one object on a cluster: an archive."""
+    return _marker(artifacts, key).exists()
+
+
+def _mark(artifacts: Path, key: str, *, packed: bool) -> None:
+    marker = _marker(artifacts, key)
+    if packed:
+        marker.parent.mkdir(exist_ok=True)
+        marker.touch()
+    else:
+        marker.unlink(missing_ok=True)
+
+
+def _marker(artifacts: Path, key: str) -> Path:
+    return artifacts / ".packed" / quote(key, safe="")
 
 
 def _remove(path: Path) -> None:

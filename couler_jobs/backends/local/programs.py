@@ -84,7 +84,7 @@ def _main(launch: Launch, folder: StepFolder) -> Container:
     return Container(name="main", command=command, env=launch.env, env_from=launch.env_from)
 
 
-_PROGRAMS = {"http": "http_request"}
+_PROGRAMS = {"http": "http_request", "data": "listing"}
 """What carries out a template that has no command of its own: kind -> module of this package."""
 
 
@@ -93,7 +93,8 @@ def _own_program(
 ) -> Program:
     plan = folder.root / "work.json"
     with open(os.open(plan, os.O_WRONLY | os.O_CREAT, 0o600), "w", encoding="utf-8") as file:
-        json.dump({"home": str(folder.run.home), **work}, file)
+        run = {"home": str(folder.run.home), "artifacts": str(folder.run.artifacts)}
+        json.dump(run | dict(work), file)
     return _module(next(_PROGRAMS[kind] for kind in work), plan, environ)
 
 

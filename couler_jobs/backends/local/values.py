@@ -22,6 +22,7 @@ class OutputFile:
     default: str | None = None  #: the value when the file is missing (parameters only)
     optional: bool = False  #: whether a missing file is no error (artifacts only)
     key: str = ""  #: where in the run's repository to keep it (artifacts only)
+    packed: bool = False  #: whether a folder is one archive on a cluster (artifacts only)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -122,7 +123,7 @@ class Launch:
     probes: tuple[Probe, ...] = ()  #: a daemon's
     mounts: tuple[Mount, ...] = ()
     inputs: tuple[InputFile, ...] = ()
-    work: Mapping[str, Any] | None = None  #: instead of a command: a manifest's `http`, by that key
+    work: Mapping[str, Any] | None = None  #: instead of a command: an `http` or `data`, by that key
     left_out: tuple[str, ...] = ()  #: paths of optional inputs that nobody gives: nothing is there
     output_parameters: tuple[OutputFile, ...] = ()
     output_artifacts: tuple[OutputFile, ...] = ()

@@ -298,7 +298,7 @@ def check_output_parameter(where: str, parameter: Mapping[str, Any], template: T
         many = "multiple valueFrom types specified. choose one of: path, jqFilter, jsonPath, "
         none = "valueFrom type unspecified. choose one of: path, jqFilter, jsonPath, parameter, "
         raise Rejected(f"{many}parameter, raw" if kinds else f"{none}raw, expression")
-    if template.kind in POD_KINDS and kinds != ["path"]:
+    if template.kind in POD_KINDS and template.kind != "data" and kinds != ["path"]:
         kind = template.kind[0].upper() + template.kind[1:]
         raise Rejected(f"{where}.path must be specified for {kind} templates")
     if template.kind in ("steps", "dag") and kinds[0] not in ("parameter", "expression"):

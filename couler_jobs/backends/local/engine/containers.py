@@ -1,4 +1,4 @@
-"""The processes that a container or script template asks for, as `Launch` values."""
+"""The processes that the templates of pods ask for, as `Launch` values."""
 
 from __future__ import annotations
 
@@ -24,13 +24,18 @@ REMOTE = ("http", "git")
 REPOSITORIES = ("s3", "gcs", "oss", "azure", "hdfs")
 """The artifact locations that may name nothing but a key, of the default repository."""
 
-_REPOSITORY = "repository"
+REPOSITORY = "repository"
+"""The folder of a run's artifacts that stands for the default repository."""
+
 _KEYS = {"azure": "blob", "hdfs": "path"}
 
 
 def launch_of(node: str, filled: Filled, *, wants_result: bool) -> Launch:
-    """The process that a filled-in container or script template asks for."""
+    """The process that a filled-in template of a pod asks for."""
     body = filled.body
+    if "data" in body:
+        work = {"data": _data(body["data"])}
+        return Launch(node=node, template=filled.template.name, command=(), work=work)
     container = body.get("container") or body.get("script") or {}
     env = environment(container.get("env") or ())
     return Launch(
@@ -53,6 +58,17 @@ def launch_of(node: str, filled: Filled, *, wants_result: bool) -> Launch:
         **(_daemon(body) if body.get("daemon") else {}),
         **(_set(body["containerSet"]) if "containerSet" in body else {}),
     )
+
+
+def _data(given: Mapping[str, Any]) -> dict[str, Any]:
+    """What is to be listed, and what the list becomes."""
+    source = given["source"].get("artifactPaths") or {}
+    steps = given.get("transformation") or ()
+    return {
+        "repository": REPOSITORY,
+        "key": repository_key(source).removeprefix(f"{REPOSITORY}/"),
+        "expressions": [step["expression"] for step in steps if step.get("expression")],
+    }
 
 
 def _set(given: Mapping[str, Any]) -> dict[str, Any]:
@@ -241,7 +257,7 @@ def repository_key(artifact: Mapping[str, Any]) -> str:
     for kind in REPOSITORIES:
         key = (artifact.get(kind) or {}).get(_KEYS.get(kind, "key"))
         if key:
-            return f"{_REPOSITORY}/{str(key).strip('/')}"
+            return f"{REPOSITORY}/{str(key).strip('/')}"
     return ""
 
 
@@ -263,6 +279,7 @@ def _output_artifacts(body: Mapping[str, Any]) -> tuple[OutputFile, ...]:
             path=a["path"],
             optional=bool(a.get("optional")),
             key=repository_key(a),
+            packed="none" not in (a.get("archive") or {}),
         )
         for a in (body.get("outputs") or {}).get("artifacts") or ()
         if a.get("path")

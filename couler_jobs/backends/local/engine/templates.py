@@ -20,7 +20,7 @@ from couler_jobs.backends.local.engine.variables import Layer, Variables
 from couler_jobs.spec.expressions import gotext
 from couler_jobs.spec.status import Manifest
 
-POD_KINDS = ("container", "containerSet", "script")
+POD_KINDS = ("container", "containerSet", "script", "data")
 KINDS = (*POD_KINDS, "http", "steps", "dag", "suspend")
 ABSENT = "__argo__internal__absent-optional"
 """An argument that is the output of a skipped step: it counts as not supplied."""
