@@ -73,7 +73,6 @@ def test_only_a_workflow_can_be_submitted(local: LocalBackend, kind: str | None)
 @pytest.mark.parametrize(
     "body",
     [
-        {"data": {"source": {"artifactPaths": {"name": "d", "s3": {"bucket": "b"}}}}},
         {"plugin": {"hello": {}}},
         {"resource": {"action": "get", "manifest": "kind: ConfigMap"}},
     ],

@@ -29,18 +29,13 @@ def artifacts(tmp_path: Path) -> Path:
     (folder / "deep").mkdir(parents=True)
     (folder / "a.log").touch()
     (folder / "deep" / "b.log").touch()
-    stored = [
-        ("logs", False, folder),
-        ("logs/packed", True, folder),
-        ("other", True, folder / "a.log"),
-    ]
     outputs = tuple(
-        OutputFile(name=key, path=str(path), key=f"repository/{key}", packed=packed)
-        for key, packed, path in stored
-    )
-    outputs = tuple(
-        OutputFile(name=o.name.replace("/", "-"), path=o.path, key=o.key, packed=o.packed)
-        for o in outputs
+        OutputFile(name=name, path=str(path), key=f"repository/{key}", packed=packed)
+        for name, key, packed, path in (
+            ("folder", "logs", False, folder),
+            ("archive", "logs/packed", True, folder),
+            ("file", "other", True, folder / "a.log"),
+        )
     )
     launch = Launch(node="n", template="t", command=(), output_artifacts=outputs)
     collect(launch, tmp_path / "artifacts", "n", lambda path: path)
@@ -139,11 +134,13 @@ def test_a_list_is_a_pod_whose_result_others_loop_over() -> None:
     assert drive.inputs("[1].b(1:y)") == {"m": "y"}
 
 
-@pytest.mark.parametrize("location", [{"s3": {"bucket": "b"}}, {"http": {"url": "http://x"}}])
-def test_a_list_of_another_repository_is_refused_by_its_field(location: dict[str, Any]) -> None:
-    field = next(
-        f"{kind}.{name}" if kind == "s3" else kind for kind in location for name in location[kind]
-    )
+@pytest.mark.parametrize(
+    ("location", "field"),
+    [({"s3": {"bucket": "b"}}, r"s3\.bucket"), ({"http": {"url": "http://x"}}, "http")],
+)
+def test_a_list_of_another_repository_is_refused_by_its_field(
+    location: dict[str, Any], field: str
+) -> None:
     with pytest.raises(Rejected, match=rf"data\.source\.artifactPaths\.{field}"):
         Drive(workflow(steps([step("a", "list")]), of(**location)))
 
