@@ -46,6 +46,7 @@ _POD: dict[str, Any] = dict.fromkeys(
         "imagePullSecrets",
         "metrics",
         "nodeSelector",
+        "podPriority",
         "podPriorityClassName",
         "podResources",
         "podSpecPatch",
@@ -89,6 +90,7 @@ _LOCATION: dict[str, Any] = {
         "url": _TEXT,
         "headers": [{"name": _TEXT, "value": _TEXT}],
         "followTemporaryRedirects": _FLAG,
+        "saveStreamViaFile": _IGNORED,
         "auth": {"basicAuth": {"usernameSecret": _SELECTOR, "passwordSecret": _SELECTOR}},
     },
     "git": {
@@ -96,6 +98,7 @@ _LOCATION: dict[str, Any] = {
         "branch": _TEXT,
         "revision": _TEXT,
         "depth": _WHOLE,
+        "insecureSkipTLS": _FLAG,
         "fetch": _TEXTS,
         "singleBranch": _FLAG,
         "disableSubmodules": _FLAG,
@@ -121,7 +124,8 @@ _ARGUMENT_ARTIFACT = {
     "fromExpression": _TEXT,
     "subPath": _TEXT,
     "optional": _FLAG,
-    "archive": _IGNORED,
+    # what a template says of its own inputs counts, and not what is said here
+    **dict.fromkeys(("archive", "artifactGC", "mode", "path", "recurseMode"), _IGNORED),
 }
 _ARGUMENTS: dict[str, Any] = {
     "parameters": [
@@ -142,6 +146,7 @@ _OUTPUTS: dict[str, Any] = {
         {
             "name": _TEXT,
             "value": _WORD,
+            **dict.fromkeys(("default", "enum"), _IGNORED),
             "description": _TEXT,
             "globalName": _TEXT,
             "valueFrom": {
@@ -188,7 +193,11 @@ _CONTAINER: dict[str, Any] = {
         {
             "name": _TEXT,
             "value": _TEXT,
-            "valueFrom": {"secretKeyRef": _SELECTOR, "configMapKeyRef": _SELECTOR},
+            "valueFrom": {
+                "secretKeyRef": _SELECTOR,
+                "configMapKeyRef": _SELECTOR,
+                "fieldRef": {"fieldPath": _TEXT, "apiVersion": _IGNORED},
+            },
         }
     ],
     "envFrom": [
@@ -208,6 +217,7 @@ _CONTAINER: dict[str, Any] = {
             "livenessProbe",
             "ports",
             "readinessProbe",
+            "resizePolicy",
             "resources",
             "securityContext",
             "startupProbe",

@@ -367,3 +367,40 @@ def test_a_tag_that_can_never_be_replaced_is_an_error(
     with pytest.raises(TagError) as caught:
         replace_tags(text, Variables({"a": "1", "none": None}), unresolved)
     assert message in str(caught.value)
+
+
+# --- what a step asks of its own pod
+
+
+@pytest.mark.parametrize(
+    ("field", "value"),
+    [
+        ("metadata.name", "run-x1-m-1729871263"),
+        ("metadata.namespace", "local"),
+        ("metadata.labels['team']", "one"),
+        ("metadata.labels['workflows.argoproj.io/workflow']", RUN),
+        ("metadata.labels['none']", ""),
+        ("metadata.annotations['workflows.argoproj.io/node-name']", f"{RUN}.a"),
+        ("status.podIP", "127.0.0.1"),
+        ("spec.serviceAccountName", "default"),
+    ],
+)
+def test_a_variable_takes_a_field_of_its_pod(field: str, value: str) -> None:
+    given = [{"name": "A", "valueFrom": {"fieldRef": {"fieldPath": field}}}]
+    template = script("m", metadata={"labels": {"team": "one"}})
+    template["script"]["env"] = given
+    (launch,) = Drive(workflow(dag(step("a", "m")), template)).launched
+    assert launch.env == {"A": value}
+
+
+def test_a_field_that_no_pod_has_is_an_error() -> None:
+    template = script("m")
+    template["script"]["env"] = [{"name": "A", "valueFrom": {"fieldRef": {"fieldPath": "spec"}}}]
+    drive = Drive(workflow(dag(step("a", "m")), template))
+    assert "There is no field 'spec' of a pod on this machine." in drive.message(".a")
+
+
+def test_what_an_argument_says_of_its_place_does_not_count() -> None:
+    given = using("need", raw={"data": "x"}, path="/elsewhere", mode=0o777)
+    (launch,) = Drive(workflow(steps([given]), NEED)).launched
+    assert [(file.path, file.mode, file.text) for file in launch.inputs] == [("/tmp/g", None, "x")]

@@ -219,3 +219,23 @@ def test_locks_come_before_the_cache() -> None:
 def test_a_wish_has_the_priority_of_its_template_or_workflow(own: Any, priority: int) -> None:
     drive = Drive(workflow(steps([step("a", "m")]), script("m", **MUTEX, **own), priority=7))
     assert drive.wishes["[0].a"].priority == priority
+
+
+@pytest.mark.parametrize(
+    ("limits", "at"), [({"timeout": "3s"}, 3), ({"pendingTimeout": "2s", "timeout": "9s"}, 2)]
+)
+def test_a_step_waits_for_its_lock_no_longer_than_it_may(limits: dict[str, str], at: float) -> None:
+    drive = Drive(workflow(dag(step("a", "m")), script("m", **MUTEX, **limits)))
+    drive.lock(".a", message=WAITS)
+    assert drive.tick(at=at - 1).released == ()
+    assert drive.tick(at=at).released == (f"{RUN}.a",)
+    assert (drive.phase(".a"), drive.message(".a")) == (Phase.FAILED, "timeout")
+    assert drive.decision.phase is Phase.FAILED
+
+
+def test_a_step_that_has_its_lock_is_not_late() -> None:
+    limited = script("m", **MUTEX, pendingTimeout="2s")
+    drive = Drive(workflow(dag(step("a", "m")), limited))
+    drive.lock(".a", granted=True)
+    drive.tick(at=5)
+    assert drive.phase(".a") is Phase.RUNNING

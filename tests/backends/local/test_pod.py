@@ -109,6 +109,7 @@ def test_an_http_artifact_that_cannot_be_had_is_named(
         ({"revision": "v1"}, "1"),
         ({"branch": "main", "singleBranch": True, "depth": 1}, "2"),
         ({"fetch": ["refs/tags/v1"], "disableSubmodules": True}, "2"),
+        ({"revision": "v1", "insecureSkipTLS": True}, "1"),
     ],
 )
 def test_a_git_artifact_is_cloned(

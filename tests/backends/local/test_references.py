@@ -10,6 +10,7 @@ import pytest
 
 from couler_jobs.backends.local.client import LocalBackend
 from couler_jobs.backends.local.engine.containers import environment, with_references
+from couler_jobs.backends.local.engine.downward import Pod
 from couler_jobs.backends.local.references import (
     Missing,
     References,
@@ -23,6 +24,9 @@ from couler_jobs.spec.status import Phase
 from tests.backends.workflows import finish, sh, text_of, workflow
 
 TOKEN = Reference(kind="secret", name="s", key="token")
+
+
+POD = Pod("p", "n", "id", {"workflow.name": "w", "workflow.namespace": "local"})
 
 
 def secret(home: Path, value: str = "hush", name: str = "s", key: str = "token") -> Path:
@@ -90,13 +94,13 @@ def test_a_name_cannot_lead_out_of_its_folder(tmp_path: Path, name: str, key: st
     ],
 )
 def test_a_variable_can_hold_another_that_is_a_secret(text: str, value: Any) -> None:
-    assert with_references(text, environment([from_secret()])) == value
+    assert with_references(text, environment([from_secret()], POD)) == value
 
 
 def test_variables_are_put_together_from_secrets_and_config_maps(tmp_path: Path) -> None:
     secret(tmp_path)
     config_map(tmp_path, host="h", port="1")
-    env = environment([from_secret(), {"name": "URL", "value": "x://$(T)@y"}])
+    env = environment([from_secret(), {"name": "URL", "value": "x://$(T)@y"}], POD)
     every = Reference(kind="config map", name="c", prefix="C_")
     assert resolved(env, (every,), References(tmp_path)) == {
         "T": "hush",
@@ -107,7 +111,7 @@ def test_variables_are_put_together_from_secrets_and_config_maps(tmp_path: Path)
 
 
 def test_what_is_optional_and_not_there_is_left_out(tmp_path: Path) -> None:
-    env = environment([from_secret(optional=True)])
+    env = environment([from_secret(optional=True)], POD)
     every = Reference(kind="secret", name="s", optional=True)
     assert resolved(env, (every,), References(tmp_path)) == {}
 

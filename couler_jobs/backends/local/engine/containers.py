@@ -6,6 +6,7 @@ import re
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, Literal
 
+from couler_jobs.backends.local.engine.downward import Pod
 from couler_jobs.backends.local.engine.mounts import mounts_of
 from couler_jobs.backends.local.engine.tags import TagError
 from couler_jobs.backends.local.engine.templates import Filled, duration, value_text, whole
@@ -30,14 +31,14 @@ REPOSITORY = "repository"
 _KEYS = {"azure": "blob", "hdfs": "path"}
 
 
-def launch_of(node: str, filled: Filled, *, wants_result: bool) -> Launch:
+def launch_of(node: str, filled: Filled, pod: Pod, *, wants_result: bool) -> Launch:
     """The process that a filled-in template of a pod asks for."""
     body = filled.body
     if "data" in body:
         work = {"data": _data(body["data"])}
         return Launch(node=node, template=filled.template.name, command=(), work=work)
     container = body.get("container") or body.get("script") or {}
-    env = environment(container.get("env") or ())
+    env = environment(container.get("env") or (), pod)
     return Launch(
         node=node,
         template=filled.template.name,
@@ -47,8 +48,8 @@ def launch_of(node: str, filled: Filled, *, wants_result: bool) -> Launch:
         env=env,
         env_from=_env_from(container),
         working_dir=container.get("workingDir") or None,
-        init=tuple(map(_container, body.get("initContainers") or ())),
-        sidecars=tuple(map(_container, body.get("sidecars") or ())),
+        init=tuple(_container(one, pod) for one in body.get("initContainers") or ()),
+        sidecars=tuple(_container(one, pod) for one in body.get("sidecars") or ()),
         mounts=mounts_of(body),
         inputs=tuple(_input(artifact) for artifact in filled.artifacts.values()),
         left_out=tuple(_left_out(filled)),
@@ -56,7 +57,7 @@ def launch_of(node: str, filled: Filled, *, wants_result: bool) -> Launch:
         output_artifacts=_output_artifacts(body),
         wants_result=wants_result,
         **(_daemon(body) if body.get("daemon") else {}),
-        **(_set(body["containerSet"]) if "containerSet" in body else {}),
+        **(_set(body["containerSet"], pod) if "containerSet" in body else {}),
     )
 
 
@@ -71,7 +72,7 @@ def _data(given: Mapping[str, Any]) -> dict[str, Any]:
     }
 
 
-def _set(given: Mapping[str, Any]) -> dict[str, Any]:
+def _set(given: Mapping[str, Any], pod: Pod) -> dict[str, Any]:
     """The containers of a set, and how often they are tried.
 
     As often as `retries` says, and not once more: Argo takes it for the number of attempts
@@ -80,14 +81,14 @@ def _set(given: Mapping[str, Any]) -> dict[str, Any]:
     strategy = given.get("retryStrategy") or {}
     retries = strategy.get("retries")
     return {
-        "containers": tuple(map(_container, given["containers"])),
+        "containers": tuple(_container(one, pod) for one in given["containers"]),
         "tries": 1 if retries is None else whole(retries),
         "pause": duration(str(strategy.get("duration") or "")) or 0.0,
     }
 
 
-def _container(container: Mapping[str, Any]) -> Container:
-    env = environment(container.get("env") or ())
+def _container(container: Mapping[str, Any], pod: Pod) -> Container:
+    env = environment(container.get("env") or (), pod)
     words = [*(container.get("command") or ()), *(container.get("args") or ())]
     return Container(
         name=str(container.get("name", "")),
@@ -153,12 +154,14 @@ def _port(container: Mapping[str, Any], port: Any) -> int:
 # --- variables
 
 
-def environment(declared: Iterable[Mapping[str, Any]]) -> dict[str, Value]:
+def environment(declared: Iterable[Mapping[str, Any]], pod: Pod) -> dict[str, Value]:
     """Environment variables in their order; `$(NAME)` takes one that stands before."""
     env: dict[str, Value] = {}
     for variable in declared:
         source = variable.get("valueFrom")
-        if source:
+        if source and "fieldRef" in source:
+            env[variable["name"]] = pod.field(str(source["fieldRef"].get("fieldPath", "")))
+        elif source:
             env[variable["name"]] = (_selected(source),)
         else:
             env[variable["name"]] = with_references(value_text(variable.get("value", "")), env)

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 from couler_jobs.backends.local.engine.records import DAG, HTTP, POD, RETRY, STEPS, SUSPEND, Node
 from couler_jobs.backends.local.engine.tags import TagError
-from couler_jobs.backends.local.engine.templates import Filled, duration, whole
+from couler_jobs.backends.local.engine.templates import Filled, duration, seconds, whole
 from couler_jobs.backends.local.values import Cached, Lock, Locked, Lookup, Remember, Wish
 from couler_jobs.spec.status import Phase
 
@@ -104,9 +104,29 @@ class _Gate:
         except TagError as error:
             self._broken(error)
             return
+        try:
+            limits = self._limits()
+        except TagError as error:
+            self._broken(error)
+            return
         run.wishes[name] = self._locked
         run.stoppers[name] = self._stopped
+        if limits:
+            run.at(min(limits), self._timed_out)
         run.wish(Wish(node=name, locks=locks, priority=priority))
+
+    def _limits(self) -> list[float]:
+        """When it has waited too long: both times of a template count while it is Pending."""
+        given = (self._filled.body.get(name) for name in ("timeout", "pendingTimeout"))
+        start = self._run.now if self._node.started is None else self._node.started
+        return [start + seconds(limit) for limit in given if limit]
+
+    def _timed_out(self) -> None:
+        run, node = self._run, self._node
+        if run.wishes.pop(node.name, None) is not None:
+            run.stoppers.pop(node.name, None)
+            run.end(node, Phase.FAILED, "timeout")
+            run.later(lambda: self._call.ended(node, None))
 
     def _locked(self, answer: Locked) -> None:
         run, name = self._run, self._node.name

@@ -6,6 +6,7 @@ import math
 from collections.abc import Mapping
 from typing import Any
 
+from couler_jobs.backends.local.engine import downward
 from couler_jobs.backends.local.engine.calls import Call
 from couler_jobs.backends.local.engine.containers import launch_of
 from couler_jobs.backends.local.engine.records import POD, SUSPEND, Node
@@ -68,7 +69,15 @@ class Pod:
         """Its node is new."""
 
     def _launch(self) -> Launch:
-        return launch_of(self._call.name, self._filled, wants_result=self._wants_result())
+        run, name, template = self._run, self._call.name, self._filled.template
+        pod = downward.Pod(
+            run.pod_name(name, template.name),
+            name,
+            run.nodes.id_of(name),
+            run.variables,
+            self._filled.body.get("metadata"),
+        )
+        return launch_of(name, self._filled, pod, wants_result=self._wants_result())
 
     def _is_late(self) -> bool:
         deadline = self._run.deadline

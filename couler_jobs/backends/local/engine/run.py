@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any, Protocol
 
 from couler_jobs.backends.local.engine.calls import Boundary, Call, DepthError
+from couler_jobs.backends.local.engine.downward import HERE
 from couler_jobs.backends.local.engine.gate import enter
 from couler_jobs.backends.local.engine.plan import plan_of
 from couler_jobs.backends.local.engine.records import SKIPPED, Node, Nodes, fnv32a
@@ -36,9 +37,6 @@ from couler_jobs.backends.local.values import (
 from couler_jobs.spec.status import NodeInfo, Phase
 
 MAX_DEPTH = 100
-HERE = "127.0.0.1"
-"""Where every daemon is found: they share this machine's network."""
-
 _FAIL_FAST = "template has failed or errored children and failFast enabled"
 _Waiting = tuple[Call, Filled]
 
