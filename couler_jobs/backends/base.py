@@ -80,8 +80,14 @@ class Backend(ABC):
         """Start no further step until it is resumed."""
 
     @abstractmethod
-    def resume(self, name: str, node: str | None = None) -> RunInfo:
-        """Go on after `suspend`, or past suspend templates (all, or the node of that name)."""
+    def resume(
+        self, name: str, node: str | None = None, answers: Mapping[str, str] | None = None
+    ) -> RunInfo:
+        """Go on after `suspend`, or past suspend templates (all, or the node of that name).
+
+        `answers` are what the named node asks for: `Rejected` for others, and where one without a
+        default is missing, which leaves it waiting.
+        """
 
     @abstractmethod
     def retry(self, name: str) -> RunInfo:

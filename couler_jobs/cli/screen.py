@@ -100,12 +100,13 @@ class Progress:
 
     def show(self, info: RunInfo) -> None:
         """Print what is new in it."""
+        from couler_jobs.runs.display import said_of
         from couler_jobs.runs.nodes import steps_of
 
         for node in steps_of(info.nodes.values()):
             if node.name == info.name:
                 continue  # the run is this one step
-            self._tell(node.name, node.display_name, node.phase, node.message)
+            self._tell(node.name, node.display_name, node.phase, said_of(node))
         self._tell("", info.name, info.phase, info.message)
 
     def _tell(self, key: str, name: str, phase: str, message: str) -> None:
@@ -140,6 +141,7 @@ def _node(node: NodeInfo) -> dict[str, Any]:
         "message": node.message,
         "inputs": _values(node.inputs),
         "outputs": _outputs(node.outputs),
+        "asks": dict(node.asks),
         "started_at": node.started_at,
         "finished_at": node.finished_at,
     }

@@ -48,7 +48,8 @@ def show(arguments: argparse.Namespace) -> int:
     if arguments.json:
         print_json(run_as_json(run))
     else:
-        print("\n".join([display.as_text(run.info), *output_lines(run)]))
+        shown = display.as_text(run.info, display.in_shell)
+        print("\n".join([shown, *output_lines(run)]))
     return Exit.OK
 
 

@@ -33,9 +33,10 @@ def suspend(
     """Wait: `cj.suspend("10m")`, or without a time until somebody resumes the run.
 
     What comes after it says so: `deploy(after=cj.suspend(name="approve"))`. answers: texts that
-    whoever resumes it may give (in Argo's UI, or with `argo node set`), by name, each with what it
-    is if nobody did, or None if somebody has to; `waited["name"]` is the answer. after, and further
-    options (name, on_exit, hooks ...): as of a step. Raises `DeclarationError` for a wrong one.
+    whoever resumes it may give (`run.resume(answers=...)`, or in Argo's UI), by name, each with
+    what it is if nobody did, or None if somebody has to; `waited["name"]` is the answer. after, and
+    further options (name, on_exit, hooks ...): as of a step. Raises `DeclarationError` for a wrong
+    one.
     """
     fields = {} if duration is None else {"duration": str(seconds(duration, "duration"))}
     outputs = tuple(_answer(name, default) for name, default in (answers or {}).items())

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import shlex
+from collections.abc import Callable
 from datetime import datetime
 from html import escape
 
@@ -9,6 +11,7 @@ from couler_jobs.runs.nodes import steps_of
 from couler_jobs.spec.status import NodeInfo, Phase, RunInfo
 
 MOST_ROWS = 200  #: of steps in a table; a reader of more looks into `run.nodes`
+MOST_WAYS = 5  #: of steps that wait, how to resume them
 COLOURS = {
     Phase.SUCCEEDED: "#1a7f37",
     Phase.FAILED: "#cf222e",
@@ -23,22 +26,54 @@ def as_line(info: RunInfo) -> str:
     return f"<Run {info.name}: {info.phase}, {steps} step{'' if steps == 1 else 's'}>"
 
 
-def as_text(info: RunInfo) -> str:
-    """The name and phase, then a line a step."""
+Way = Callable[[RunInfo, NodeInfo], str]
+"""How somebody resumes a step that waits: words to type."""
+
+
+def in_python(info: RunInfo, node: NodeInfo) -> str:
+    """In a notebook: `run.resume('approve', answers={'who': ...})`."""
+    answers = ", ".join(f"{name!r}: ..." for name in node.asks)
+    more = f", answers={{{answers}}}" if answers else ""
+    return f"run.resume({_key(info, node)!r}{more})"
+
+
+def in_shell(info: RunInfo, node: NodeInfo) -> str:
+    """On a command line: `couler-jobs resume nightly-x7k2p --node approve --answer who=...`."""
+    answers = "".join(f" --answer {shlex.quote(name)}=..." for name in node.asks)
+    return f"couler-jobs resume {info.name} --node {shlex.quote(_key(info, node))}{answers}"
+
+
+def _key(info: RunInfo, node: NodeInfo) -> str:
+    """What names the node alone: its display name, if no other has it."""
+    alike = [one for one in info.nodes.values() if one.display_name == node.display_name]
+    return node.display_name if len(alike) == 1 else node.name
+
+
+def said_of(node: NodeInfo) -> str:
+    """The node's message; for one that waits to be resumed, what it waits for."""
+    if not node.waits:
+        return node.message
+    asks = [n if default is None else f"{n} ({default!r})" for n, default in node.asks.items()]
+    waits = f"waits for {', '.join(asks)}" if asks else "waits"
+    return f"{node.message}: {waits}" if node.message else waits
+
+
+def as_text(info: RunInfo, way: Way = in_python) -> str:
+    """The name and phase, then a line a step, then how to resume those that wait."""
     rows = _rows(info)
     widths = [max((len(row[column]) for row in rows), default=0) for column in range(3)]
     lines = [_heading(info)]
     for row in rows:
         cells = [cell.ljust(width) for cell, width in zip(row, widths, strict=False)]
         lines.append("  " + "  ".join([*cells, row[3]]).rstrip())
-    return "\n".join([*lines, *_more(info)])
+    return "\n".join([*lines, *_more(info, way)])
 
 
 def as_html(info: RunInfo) -> str:
     """The same as a table; everything is escaped, and there is no script in it."""
     head = "".join(f"<th>{title}</th>" for title in ("Step", "Phase", "Duration", "Message"))
     body = "".join(_html_row(row) for row in _rows(info))
-    more = "".join(f"<div>{escape(line)}</div>" for line in _more(info))
+    more = "".join(f"<div>{escape(line)}</div>" for line in _more(info, in_python))
     title = f"<b>{escape(info.name)}</b> {_html_phase(info.phase)} {escape(info.message)}"
     return f"<div>{title}<table><tr>{head}</tr>{body}</table>{more}</div>"
 
@@ -72,12 +107,15 @@ def _rows(info: RunInfo) -> list[tuple[str, str, str, str]]:
 
 def _row(node: NodeInfo) -> tuple[str, str, str, str]:
     took = duration(node.started_at, node.finished_at)
-    return one_line(node.display_name), str(node.phase), took, one_line(node.message)
+    return one_line(node.display_name), str(node.phase), took, one_line(said_of(node))
 
 
-def _more(info: RunInfo) -> list[str]:
-    left_out = len(steps_of(info.nodes.values())) - MOST_ROWS
-    return [f"  and {left_out} more steps"] if left_out > 0 else []
+def _more(info: RunInfo, way: Way) -> list[str]:
+    steps = steps_of(info.nodes.values())
+    left_out = len(steps) - MOST_ROWS
+    lines = [f"  and {left_out} more steps"] if left_out > 0 else []
+    waiting = [node for node in steps if node.waits][:MOST_WAYS]
+    return lines + [f"  to go on: {one_line(way(info, node))}" for node in waiting]
 
 
 def _html_row(row: tuple[str, str, str, str]) -> str:

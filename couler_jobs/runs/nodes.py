@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from datetime import datetime
 
+from couler_jobs.errors import NotFound, Rejected
 from couler_jobs.spec.status import NodeInfo, Phase
 
 #: What only holds other nodes together. A reader wants the steps.
@@ -70,6 +71,18 @@ def first_failed(nodes: Mapping[str, NodeInfo]) -> NodeInfo | None:
         if node.phase in BAD and not was_retried(node, nodes)
     ]
     return min(bad, key=lambda node: _seconds(node.finished_at), default=None)
+
+
+def asking(run: str, nodes: Mapping[str, NodeInfo], answers: Collection[str]) -> NodeInfo:
+    """The one step that waits for these answers. Raises NotFound for none, Rejected for several."""
+    found = [node for node in nodes.values() if node.waits and node.asks.keys() >= set(answers)]
+    words = ", ".join(answers)
+    if not found:
+        raise NotFound(f"No step of {run} waits for the answers {words} (yet).")
+    if len(found) > 1:
+        names = ", ".join(node.name for node in found)
+        raise Rejected(f"{len(found)} steps of {run} wait for {words}: name one of {names}.")
+    return found[0]
 
 
 def _counted(name: str) -> list[tuple[int, str]]:

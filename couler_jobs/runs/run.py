@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 from couler_jobs.backends.base import Backend
@@ -12,8 +12,8 @@ from couler_jobs.backends.choose import choose
 from couler_jobs.config import Settings
 from couler_jobs.errors import BackendError, NotFound, Unavailable, WaitTimeout, WorkflowFailed
 from couler_jobs.runs.log import Log
-from couler_jobs.runs.nodes import Nodes, first_failed, pods_of
-from couler_jobs.runs.values import decoded
+from couler_jobs.runs.nodes import Nodes, asking, first_failed, pods_of
+from couler_jobs.runs.values import decoded, text_of
 from couler_jobs.spec.status import LogLine, NodeInfo, Phase, RunInfo
 
 FRESH_FOR = 1.0  #: seconds for which an answer of the backend is taken as it is
@@ -180,9 +180,19 @@ class Run:
         """Start no further step until it is resumed."""
         return self._learn(self.backend.suspend(self.name))
 
-    def resume(self, node: str | None = None) -> Run:
-        """Go on after `suspend`, or past suspend steps (all, or the one of that name)."""
-        return self._learn(self.backend.resume(self.name, node and self._node(node).name))
+    def resume(self, node: str | None = None, answers: Mapping[str, Any] | None = None) -> Run:
+        """Go on after `suspend`, or past suspend steps (all, or the one of that name).
+
+        answers: what a suspend step asks for, by name; a text as it is, any other value as JSON.
+        The step need not be named where only one waits for such answers. Raises NotFound for a
+        step that is not there (yet), Rejected for an answer that it does not ask for, and where
+        one without a default is missing.
+        """
+        if not answers:
+            return self._learn(self.backend.resume(self.name, node and self._node(node).name))
+        said = {name: text_of(value) for name, value in answers.items()}
+        found = self._node(node) if node else asking(self.refresh().name, self._info.nodes, said)
+        return self._learn(self.backend.resume(self.name, found.name, said))
 
     def retry(self) -> Run:
         """Run what failed again, under the same name; what succeeded is kept."""

@@ -29,6 +29,16 @@ def decoded_values(values: Mapping[str, Any]) -> dict[str, Any]:
     }
 
 
+def text_of(value: Any) -> str:
+    """A value as somebody gives it to a run: a text as it is, any other value as JSON.
+
+    A text that Argo or Kubernetes would expand is given as JSON too, which steps read as such.
+    """
+    if isinstance(value, str) and "{{" not in value and "$(" not in value:
+        return value
+    return wire.encode(value)
+
+
 def _refuse(constant: str) -> NoReturn:
     # Python reads NaN and Infinity, which JSON does not know and could not carry on.
     raise ValueError(constant)

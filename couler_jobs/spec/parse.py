@@ -58,6 +58,7 @@ def node_info(node: Mapping[str, Any]) -> NodeInfo:
         boundary=_text(node.get("boundaryID")),
         children=tuple(child for child in _list(node.get("children")) if isinstance(child, str)),
         memoization=_dict(node.get("memoizationStatus")) or None,
+        asks=_asks(node),
     )
 
 
@@ -101,8 +102,7 @@ def _workflow_parameters(spec: Mapping[str, Any], status: Mapping[str, Any]) -> 
 
 
 def _suspended(spec: Mapping[str, Any], nodes: Iterable[NodeInfo]) -> bool:
-    waits = (node.type == "Suspend" and not node.phase.ended for node in nodes)
-    return spec.get("suspend") is True or any(waits)
+    return spec.get("suspend") is True or any(node.waits for node in nodes)
 
 
 def _outputs(value: object) -> Outputs:
@@ -116,6 +116,18 @@ def _outputs(value: object) -> Outputs:
     if artifacts := {_text(a.get("name")): dict(a) for a in _dicts(given.get("artifacts"))}:
         outputs["artifacts"] = artifacts
     return outputs
+
+
+def _asks(node: Mapping[str, Any]) -> dict[str, str | None]:
+    """What is still to be supplied, with its default."""
+    outputs = _dicts(_dict(node.get("outputs")).get("parameters"))
+    sources = {_text(p.get("name")): _dict(p.get("valueFrom")) for p in outputs}
+    defaults = {name: source.get("default") for name, source in sources.items()}
+    return {
+        name: None if defaults[name] is None else _text(defaults[name])
+        for name, source in sources.items()
+        if "supplied" in source
+    }
 
 
 def _parameters(value: object) -> dict[str, str]:

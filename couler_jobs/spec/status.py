@@ -62,6 +62,12 @@ class NodeInfo:
     boundary: str = ""  #: the id of the steps or dag node it belongs to; "" for the entrypoint
     children: tuple[str, ...] = ()  #: ids
     memoization: Mapping[str, Any] | None = None  #: Argo's memoizationStatus: hit, key, cacheName
+    asks: Mapping[str, str | None] = field(default_factory=dict)  #: answers it waits for: defaults
+
+    @property
+    def waits(self) -> bool:
+        """Whether it is a pause that goes on when the run is resumed."""
+        return self.type == "Suspend" and not self.phase.ended
 
 
 _COUNTED = frozenset(("Pod", "HTTP", "Plugin", "Container", "Suspend"))

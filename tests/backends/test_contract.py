@@ -241,6 +241,20 @@ def test_resume_goes_past_the_named_suspend_node_only(backend: Backend) -> None:
     assert finish(backend, run.name).phase is Phase.SUCCEEDED
 
 
+def test_a_node_that_asks_goes_on_with_its_answers(backend: Backend) -> None:
+    run = backend.submit(workflow(pause("p", ok=None, who="nobody")))
+    name = f"{run.name}.p"
+    waiting = wait_until(backend, run.name, lambda info: phase_of(info, "p") == "Running")
+    assert waiting.nodes[name].asks == {"ok": None, "who": "nobody"}
+    for node, answers in ((name, {"other": "1"}), (name, {"who": "me"}), (None, None)):
+        with pytest.raises(Rejected):
+            backend.resume(run.name, node, answers)
+    backend.resume(run.name, name, {"ok": "yes"})
+    done = finish(backend, run.name)
+    assert (done.phase, done.nodes[name].asks) == (Phase.SUCCEEDED, {})
+    assert done.nodes[name].outputs["parameters"] == {"ok": "yes", "who": "nobody"}
+
+
 def test_retry_runs_what_failed_and_keeps_what_succeeded(backend: Backend) -> None:
     if backend.name == "kubernetes":
         pytest.skip("the Kubernetes API has no retry, which its backend says")

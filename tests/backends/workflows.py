@@ -25,9 +25,14 @@ def script(name: str, source: str, **template: Any) -> dict[str, Any]:
     return {"name": name, "depends": "", "template": {"script": body, **template}}
 
 
-def pause(name: str, depends: str = "") -> dict[str, Any]:
-    """A task that waits until it is resumed."""
-    return {"name": name, "depends": depends, "template": {"suspend": {}}}
+def pause(name: str, depends: str = "", **asks: str | None) -> dict[str, Any]:
+    """A task that waits until it is resumed; `asks` are the defaults of answers."""
+    asked = [
+        {"name": n, "valueFrom": {"supplied": {}} | ({} if one is None else {"default": one})}
+        for n, one in asks.items()
+    ]
+    outputs = {"outputs": {"parameters": asked}} if asked else {}
+    return {"name": name, "depends": depends, "template": {"suspend": {}, **outputs}}
 
 
 def workflow(*tasks: dict[str, Any], name: str = "", **spec: Any) -> dict[str, Any]:

@@ -353,6 +353,14 @@ def test_what_is_asked_reaches_the_backend(verb: str, fake: FakeBackend, capsys:
     assert capsys.readouterr().out == "w Failed\n"
 
 
+def test_answers_reach_the_step_that_is_named(fake: FakeBackend, capsys: Output) -> None:
+    fake.answers = [info("w", Phase.RUNNING, node("w.ask", Phase.RUNNING, type="Suspend"))]
+    assert main(["resume", "w", "--node", "ask", "--answer", "n=5", "--answer", "who=me"]) == 0
+    assert fake.asked[-1] == ("resume", "w", "w.ask", "n=5", "who=me")
+    assert main(["status", "w"]) == 0
+    assert "to go on: couler-jobs resume w --node ask\n" in capsys.readouterr().out
+
+
 def test_with_json_each_answer_is_json(fake: FakeBackend, capsys: Output) -> None:
     fake.answers, fake.lines = [DONE], {"w.a": ["one", "two"]}
     assert main(["stop", "w", "--json"]) == 0

@@ -128,16 +128,13 @@ def test_a_suspended_run_waits_and_goes_on(backend: ArgoServerBackend, session: 
     assert ended(backend, name).phase == Phase.SUCCEEDED
 
 
-def test_a_suspend_step_is_supplied_and_resumed_by_its_name(
-    backend: ArgoServerBackend, session: str
-) -> None:
+def test_a_suspend_step_is_answered_by_its_name(backend: ArgoServerBackend, session: str) -> None:
     supplied = {"parameters": [{"name": "ok", "valueFrom": {"supplied": {}}}]}
     ask = {"name": "ask", "suspend": {}, "outputs": supplied}
     name = backend.submit(workflow(session, steps("main", step("ask", "ask")), ask)).name
     node = f"{name}[0].ask"
     once(backend, name, lambda run: node in run.nodes)
-    backend.supply(name, node, {"ok": "yes"})
-    backend.resume(name, node)
+    backend.resume(name, node, {"ok": "yes"})
     run = ended(backend, name)
     assert run.phase == Phase.SUCCEEDED
     assert run.nodes[node].outputs["parameters"] == {"ok": "yes"}

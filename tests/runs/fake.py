@@ -112,8 +112,11 @@ class FakeBackend(TemplatesInMemory):
     def suspend(self, name: str) -> RunInfo:
         return self._did("suspend", name)
 
-    def resume(self, name: str, node: str | None = None) -> RunInfo:
-        return self._did("resume", name, node or "")
+    def resume(
+        self, name: str, node: str | None = None, answers: Mapping[str, str] | None = None
+    ) -> RunInfo:
+        said = [f"{key}={text}" for key, text in (answers or {}).items()]
+        return self._did("resume", name, node or "", *said)
 
     def retry(self, name: str) -> RunInfo:
         return self._did("retry", name)

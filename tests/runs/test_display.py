@@ -8,7 +8,15 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from couler_jobs.runs.display import MOST_ROWS, as_html, as_text, duration
+from couler_jobs.runs.display import (
+    MOST_ROWS,
+    Way,
+    as_html,
+    as_text,
+    duration,
+    in_python,
+    in_shell,
+)
 from couler_jobs.spec.status import Phase
 from tests.runs.fake import BEGAN, info, node
 
@@ -58,3 +66,35 @@ def test_a_long_run_is_cut_and_says_so() -> None:
     run = info("w", Phase.SUCCEEDED, *(node(f"w.s{n}") for n in range(MOST_ROWS + 2)))
     assert as_text(run).endswith("and 2 more steps")
     assert "and 2 more steps" in as_html(run)
+
+
+WAITS = info(
+    "w",
+    Phase.RUNNING,
+    node("w.ask", Phase.RUNNING, type="Suspend", asks={"ok": None, "who": "nobody"}),
+)
+
+
+@pytest.mark.parametrize(
+    ("way", "words"),
+    [
+        (in_python, "run.resume('ask', answers={'ok': ..., 'who': ...})"),
+        (in_shell, "couler-jobs resume w --node ask --answer ok=... --answer who=..."),
+    ],
+)
+def test_a_step_that_waits_says_for_what_and_how_to_answer(way: Way, words: str) -> None:
+    assert as_text(WAITS, way).splitlines() == [
+        "w Running",
+        "  ask  Running    waits for ok, who ('nobody')",
+        f"  to go on: {words}",
+    ]
+
+
+def test_one_of_several_steps_that_wait_is_named_in_full() -> None:
+    loop = [node(f"w.l({n}).p", Phase.RUNNING, type="Suspend") for n in range(2)]
+    text = as_text(info("w", Phase.RUNNING, *loop))
+    assert "  to go on: run.resume('w.l(1).p')" in text.splitlines()
+
+
+def test_the_table_says_how_to_go_on() -> None:
+    assert "to go on: run.resume(&#x27;ask&#x27;" in as_html(WAITS)

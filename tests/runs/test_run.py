@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import time
+from dataclasses import replace
 from typing import Any
 
 import pytest
 
-from couler_jobs.errors import NotFound, Unavailable, WaitTimeout, WorkflowFailed
+from couler_jobs.errors import NotFound, Rejected, Unavailable, WaitTimeout, WorkflowFailed
 from couler_jobs.runs import run as run_module
 from couler_jobs.runs.run import Run
 from couler_jobs.spec.status import Phase, RunInfo
@@ -214,6 +215,25 @@ def test_resuming_one_step_takes_its_display_name() -> None:
     assert backend(run).asked[-1] == ("resume", "w", "w.hold")
     run.resume()
     assert backend(run).asked[-1] == ("resume", "w", "")
+
+
+ASKS = node("w.ask", Phase.RUNNING, type="Suspend", asks={"ok": None, "who": "nobody"})
+
+
+def test_answers_find_the_step_that_asks_for_them() -> None:
+    run = started(info("w", Phase.RUNNING, node("w.a"), ASKS))
+    run.resume(answers={"ok": True})
+    assert backend(run).asked[-1] == ("resume", "w", "w.ask", "ok=true")
+    run.resume("ask", answers={"who": "$(HOME) {{x}}"})
+    assert backend(run).asked[-1] == ("resume", "w", "w.ask", r'who="\u0024(HOME) \u007b\u007bx}}"')
+
+
+def test_answers_that_no_step_asks_for_or_several_do_are_errors() -> None:
+    with pytest.raises(NotFound, match=r"No step of w waits for the answers yes \(yet\)"):
+        started(info("w", Phase.RUNNING, ASKS)).resume(answers={"yes": "1"})
+    two = info("w", Phase.RUNNING, ASKS, replace(ASKS, name="w.too"))
+    with pytest.raises(Rejected, match=r"2 steps of w wait for ok: name one of w\.ask, w\.too"):
+        started(two).resume(answers={"ok": "1"})
 
 
 def test_deleting_reaches_the_backend() -> None:

@@ -94,7 +94,9 @@ class StandIn(TemplatesInMemory):
     def suspend(self, name: str) -> RunInfo:
         raise NotImplementedError
 
-    def resume(self, name: str, node: str | None = None) -> RunInfo:
+    def resume(
+        self, name: str, node: str | None = None, answers: Mapping[str, str] | None = None
+    ) -> RunInfo:
         raise NotImplementedError
 
     def retry(self, name: str) -> RunInfo:

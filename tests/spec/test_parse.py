@@ -70,7 +70,10 @@ def test_a_nodes_inputs_parents_and_children_are_kept() -> None:
 
 
 def test_an_output_that_waits_to_be_supplied_is_not_there_yet() -> None:
-    assert run("status-suspended").nodes["st-suspended[0].approve"].outputs == {}
+    node = run("status-suspended").nodes["st-suspended[0].approve"]
+    assert (node.outputs, node.asks, node.waits) == ({}, {"ok": None}, True)
+    done = run("status-suspended-resumed").nodes["st-suspended[0].approve"]
+    assert (done.asks, done.waits) == ({}, False)
 
 
 def test_a_run_that_waits_at_a_suspend_template_is_suspended() -> None:

@@ -161,12 +161,10 @@ def resume(namespace: str, name: str, node_id: str = "") -> Request:
     return change(namespace, name, "resume", _node(node_id))
 
 
-def set_outputs(
-    namespace: str, name: str, node_id: str, parameters: Mapping[str, str], message: str = ""
-) -> Request:
-    """Give a waiting suspend node the output parameters that it is to be supplied with."""
-    body = {**_node(node_id), "outputParameters": json.dumps(dict(parameters)), "message": message}
-    return change(namespace, name, "set", body)
+def answer(namespace: str, name: str, node_id: str, answers: Mapping[str, str]) -> Request:
+    """Give a waiting suspend node the outputs that it is to be supplied with, and let it go on."""
+    body = {"outputParameters": json.dumps(dict(answers)), "phase": "Succeeded"}
+    return change(namespace, name, "set", _node(node_id) | body)
 
 
 def retry(namespace: str, name: str) -> Request:

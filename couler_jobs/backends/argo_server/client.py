@@ -12,10 +12,11 @@ from couler_jobs.backends.argo_server.api import Kind, Request
 from couler_jobs.backends.argo_server.server import Server
 from couler_jobs.backends.argo_server.streams import Log, Watch
 from couler_jobs.backends.argo_server.transport import HttpTransport, Transport
+from couler_jobs.backends.asked import answered
 from couler_jobs.backends.base import Backend
 from couler_jobs.errors import ConfigError, NotFound, Rejected, Unavailable
 from couler_jobs.spec.parse import cron_info, run_info
-from couler_jobs.spec.status import CronInfo, LogLine, Manifest, RunInfo
+from couler_jobs.spec.status import CronInfo, LogLine, Manifest, NodeInfo, RunInfo
 
 if TYPE_CHECKING:
     from couler_jobs.config import Settings
@@ -160,15 +161,19 @@ class ArgoServerBackend(Backend):
         """Start no further step until it is resumed."""
         return self._run(api.suspend(self.namespace, name))
 
-    def resume(self, name: str, node: str | None = None) -> RunInfo:
-        """Go on after `suspend`, or past suspend templates (all, or the node of that name)."""
-        node_id = self._node_id(name, node) if node else ""
-        return self._run(api.resume(self.namespace, name, node_id))
+    def resume(
+        self, name: str, node: str | None = None, answers: Mapping[str, str] | None = None
+    ) -> RunInfo:
+        """Go on after `suspend`, or past suspend templates (all, or the node of that name).
 
-    def supply(self, name: str, node: str, parameters: Mapping[str, str]) -> RunInfo:
-        """Give a waiting suspend node the outputs that it is to be supplied with."""
-        node_id = self._node_id(name, node)
-        return self._run(api.set_outputs(self.namespace, name, node_id, parameters))
+        Of a node that asks, the server is told all answers: it would let it go on without them.
+        """
+        if node is None:
+            return self._run(api.resume(self.namespace, name))
+        found = self._node(name, node)
+        if said := answered(found, answers or {}):
+            return self._run(api.answer(self.namespace, name, found.id, said))
+        return self._run(api.resume(self.namespace, name, found.id))
 
     def retry(self, name: str) -> RunInfo:
         """Run what failed again, under the same name; what succeeded is kept."""
@@ -238,11 +243,11 @@ class ArgoServerBackend(Backend):
     def _run(self, request: Request) -> RunInfo:
         return run_info(self._server.ask(request))
 
-    def _node_id(self, name: str, node: str) -> str:
+    def _node(self, name: str, node: str) -> NodeInfo:
         found = self.get(name).nodes.get(node)
         if found is None:
             raise NotFound(f"Workflow {name} has no node {node}.")
-        return found.id
+        return found
 
     def _shut_down(self, request: Request, name: str) -> RunInfo:
         try:

@@ -9,7 +9,8 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 from couler_jobs.backends import submissions
-from couler_jobs.backends.argo_server import answers
+from couler_jobs.backends.argo_server.answers import Conflict
+from couler_jobs.backends.asked import answered
 from couler_jobs.backends.base import Backend
 from couler_jobs.backends.kubernetes import derived, nodes, secrets, streams
 from couler_jobs.backends.kubernetes.checks import check_cron, check_workflow
@@ -171,11 +172,13 @@ class KubernetesBackend(Backend):
             raise Rejected(f"Workflow {name} has ended, so it cannot be suspended.")
         return self._changed(name, {"spec": {"suspend": True}})
 
-    def resume(self, name: str, node: str | None = None) -> RunInfo:
+    def resume(
+        self, name: str, node: str | None = None, answers: Mapping[str, str] | None = None
+    ) -> RunInfo:
         """Go on after `suspend`, or past suspend templates (all, or the node of that name)."""
         for _ in range(TRIES):
-            with contextlib.suppress(answers.Conflict):  # the controller was quicker: once more
-                return self._resume(name, node)
+            with contextlib.suppress(Conflict):  # the controller was quicker: once more
+                return self._resume(name, node, answers or {})
         raise Unavailable(f"Workflow {name} changes too quickly to be resumed; try again later.")
 
     def retry(self, name: str) -> RunInfo:
@@ -298,15 +301,17 @@ class KubernetesBackend(Backend):
             return self.get(name)
         return self._changed(name, {"spec": {"shutdown": how}})
 
-    def _resume(self, name: str, node: str | None) -> RunInfo:
+    def _resume(self, name: str, node: str | None, said: Mapping[str, str]) -> RunInfo:
         there = self._objects.get(Resource.WORKFLOW, name)
         run = run_info(nodes.unpacked(there))
-        if node is not None and node not in run.nodes:
-            raise NotFound(f"Workflow {name} has no node {node}.")
+        if node is not None:
+            if node not in run.nodes:
+                raise NotFound(f"Workflow {name} has no node {node}.")
+            said = answered(run.nodes[node], said)
         change: Object = {"metadata": {"resourceVersion": meta(there).get("resourceVersion")}}
         if node is None and (there.get("spec") or {}).get("suspend"):
             change["spec"] = {"suspend": None}
-        if status := nodes.passed(there, node, self._now()):
+        if status := nodes.passed(there, node, self._now(), said):
             change["status"] = status
         return self._changed(name, change) if len(change) > 1 else run
 
@@ -323,7 +328,7 @@ class KubernetesBackend(Backend):
         name = manifest["metadata"]["name"]
         for _ in range(TRIES):
             there = self._objects.get(resource, name)
-            with contextlib.suppress(answers.Conflict):  # its controller was quicker: once more
+            with contextlib.suppress(Conflict):  # its controller was quicker: once more
                 return self._objects.replace(resource, submissions.merged(there, manifest))
         words = resource.words.capitalize()
         raise Unavailable(f"{words} {name} changes too quickly; try again later.")

@@ -39,16 +39,18 @@ def without_nodes(workflow: Mapping[str, Any]) -> dict[str, Any]:
     return {**workflow, "status": status}
 
 
-def passed(workflow: Mapping[str, Any], node: str | None, now: datetime) -> dict[str, Any]:
+def passed(
+    workflow: Mapping[str, Any], node: str | None, now: datetime, answers: Mapping[str, str]
+) -> dict[str, Any]:
     """The change of `status` that lets a workflow go on past its suspend nodes.
 
     All that wait, or the one named `node`. As Argo's `ResumeWorkflow` does it: the node succeeds,
-    and output parameters that were to be supplied get their defaults.
+    and output parameters that were to be supplied get the answers, else their defaults.
     """
     nodes: Nodes = unpacked(workflow)["status"].get("nodes") or {}
     finished = now.strftime("%Y-%m-%dT%H:%M:%SZ")
     changes = {
-        key: _succeeded(one, finished)
+        key: _succeeded(one, finished, answers)
         for key, one in nodes.items()
         if _waits(one) and node in (None, one.get("name"))
     }
@@ -62,24 +64,26 @@ def _waits(node: Mapping[str, Any]) -> bool:
     return node.get("type") == "Suspend" and node.get("phase") == "Running"
 
 
-def _succeeded(node: Mapping[str, Any], finished: str) -> dict[str, Any]:
+def _succeeded(
+    node: Mapping[str, Any], finished: str, answers: Mapping[str, str]
+) -> dict[str, Any]:
     change: dict[str, Any] = {"phase": "Succeeded", "finishedAt": finished}
     outputs = node.get("outputs") or {}
     if parameters := outputs.get("parameters"):
-        change["outputs"] = {**outputs, "parameters": list(_supplied(node, parameters))}
+        change["outputs"] = {**outputs, "parameters": list(_supplied(node, parameters, answers))}
     return change
 
 
 def _supplied(
-    node: Mapping[str, Any], parameters: list[dict[str, Any]]
+    node: Mapping[str, Any], parameters: list[dict[str, Any]], answers: Mapping[str, str]
 ) -> Iterator[dict[str, Any]]:
     for parameter in parameters:
         source = parameter.get("valueFrom")
         if not source or parameter.get("value") is not None:
             yield parameter
-        elif source.get("default") is not None:
+        elif (text := answers.get(parameter["name"], source.get("default"))) is not None:
             plain = {key: value for key, value in parameter.items() if key != "valueFrom"}
-            yield {**plain, "value": source["default"]}
+            yield {**plain, "value": text}
         else:
             raise Rejected(
                 f"Node {node.get('name')} cannot be resumed: its output parameter "

@@ -71,6 +71,13 @@ _requests = sa.Table(
     sa.Column("at", sa.Float, nullable=False),
     sa.Column("node", sa.Text),
 )
+_answers = sa.Table(  # what a suspend node is resumed with
+    "answers",
+    _metadata,
+    sa.Column("uid", sa.Text, primary_key=True),
+    sa.Column("node", sa.Text, primary_key=True),
+    sa.Column("texts", sa.JSON, nullable=False),
+)
 
 
 class Store(Database):
@@ -141,7 +148,7 @@ class Store(Database):
         """Forget a run. Nothing happens if it is forgotten already."""
 
         def work(connection: sa.Connection) -> None:
-            for table in (_requests, _nodes, _labels, _runs):
+            for table in (_requests, _answers, _nodes, _labels, _runs):
                 connection.execute(sa.delete(table).where(table.c.uid == uid))
 
         self.write(work)
@@ -151,7 +158,7 @@ class Store(Database):
         kept = list(nodes)
 
         def work(connection: sa.Connection) -> None:
-            for table in (_nodes, _requests):  # a stop that came too late is not for this one
+            for table in (_nodes, _requests, _answers):  # a stop that came too late is not for it
                 connection.execute(sa.delete(table).where(table.c.uid == uid))
             _put_nodes(connection, uid, kept)
             self._change(
@@ -264,15 +271,27 @@ class Store(Database):
         def work(connection: sa.Connection) -> None:
             row = {"uid": uid, "action": request.action, "at": request.at, "node": request.node}
             connection.execute(sa.insert(_requests).values(**row))
+            if request.parameters:
+                said = {"uid": uid, "node": request.node, "texts": dict(request.parameters)}
+                connection.execute(sa.insert(_answers).prefix_with("OR REPLACE").values(**said))
             self._change(connection, uid, **changes)
 
         self.write(work)
 
     def requests(self, uid: str) -> list[tuple[int, Request]]:
         """What was asked of a run and not yet obeyed, oldest first, each with its number."""
-        query = _requests.select().where(_requests.c.uid == uid).order_by(_requests.c.number)
+        said = sa.and_(_answers.c.uid == _requests.c.uid, _answers.c.node == _requests.c.node)
+        query = (
+            sa.select(_requests, _answers.c.texts)
+            .outerjoin(_answers, said)
+            .where(_requests.c.uid == uid)
+            .order_by(_requests.c.number)
+        )
         return [
-            (row.number, Request(action=row.action, at=row.at, node=row.node))
+            (
+                row.number,
+                Request(action=row.action, at=row.at, node=row.node, parameters=row.texts or {}),
+            )
             for row in self.read(lambda c: c.execute(query).all())
         ]
 

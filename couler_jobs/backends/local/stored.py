@@ -93,7 +93,8 @@ def plain_node(node: NodeInfo) -> dict[str, Any]:
     fields = {name: getattr(node, name) for name in node.__slots__}
     for name in ("started_at", "finished_at"):
         fields[name] = None if fields[name] is None else fields[name].timestamp()
-    return {name: _plain(value) for name, value in fields.items() if value not in (None, "", ())}
+    kept = {name: value for name, value in fields.items() if value not in (None, "", (), {})}
+    return {name: _plain(value) for name, value in kept.items()}
 
 
 def _plain(value: Any) -> Any:

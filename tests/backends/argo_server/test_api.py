@@ -99,9 +99,11 @@ def test_a_suspend_node_is_chosen_by_its_id() -> None:
     assert body["nodeFieldSelector"] == "id=run-1"
 
 
-def test_supplied_outputs_travel_as_json_text() -> None:
-    body = json.loads(api.set_outputs("argo", "run", "run-1", {"ok": "yes"}).body or b"")
-    assert json.loads(body["outputParameters"]) == {"ok": "yes"}
+def test_answers_travel_as_json_text_and_let_the_node_go_on() -> None:
+    request = api.answer("argo", "run", "run-1", {"ok": "yes"})
+    body = json.loads(request.body or b"")
+    assert request.path.endswith("/run/set")
+    assert (json.loads(body["outputParameters"]), body["phase"]) == ({"ok": "yes"}, "Succeeded")
 
 
 def test_logs_are_asked_of_the_main_container_with_times() -> None:

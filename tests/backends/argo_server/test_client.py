@@ -231,10 +231,28 @@ def test_a_suspend_node_is_resumed_by_its_id(argo: FakeArgo, backend: ArgoServer
     node = {"id": "run-1", "name": "run[0].ask", "type": "Suspend", "phase": "Running"}
     argo.put("workflows", "run", status={"nodes": {"run-1": node}})
     backend.resume("run", "run[0].ask")
-    backend.supply("run", "run[0].ask", {"ok": "yes"})
-    bodies = [json.loads(request.body or b"{}") for request in argo.requests]
-    chosen = [body["nodeFieldSelector"] for body in bodies if "nodeFieldSelector" in body]
-    assert chosen == ["id=run-1"] * 2
+    assert json.loads(argo.requests[-1].body or b"")["nodeFieldSelector"] == "id=run-1"
+    with pytest.raises(
+        Rejected, match=r"run\[0\]\.ask does not ask for ok \(it asks for nothing\)"
+    ):
+        backend.resume("run", "run[0].ask", {"ok": "yes"})
+
+
+def test_a_node_that_asks_is_told_its_defaults_too(
+    argo: FakeArgo, backend: ArgoServerBackend
+) -> None:
+    asked = [
+        {"name": "ok", "valueFrom": {"supplied": {}}},
+        {"name": "who", "valueFrom": {"supplied": {}, "default": "nobody"}},
+    ]
+    node = {"id": "run-1", "name": "run.ask", "type": "Suspend", "phase": "Running"}
+    node["outputs"] = {"parameters": asked}  # type: ignore[assignment]
+    argo.put("workflows", "run", status={"nodes": {"run-1": node}})
+    with pytest.raises(Rejected, match="asks for ok, which has no default"):
+        backend.resume("run", "run.ask", {"who": "me"})
+    backend.resume("run", "run.ask", {"ok": "yes"})
+    body = json.loads(argo.requests[-1].body or b"")
+    assert json.loads(body["outputParameters"]) == {"ok": "yes", "who": "nobody"}
 
 
 def test_a_node_that_is_not_there_cannot_be_resumed(

@@ -216,6 +216,7 @@ class Suspend:
         if node is None or self._run.is_new(node):
             node = self._run.create(self._call, SUSPEND, Phase.RUNNING)
             node.inputs = dict(self._filled.parameters)
+            node.asks = self._asks()
             self._call.linked(node)
         self._wait(node)
 
@@ -246,25 +247,32 @@ class Suspend:
             self._finish(node, Phase.ERROR, str(error), error)
             return
         if parameters:
-            node.outputs["parameters"] = parameters
+            node.outputs["parameters"], node.asks = parameters, {}
         self._run.export(self._filled.body, node.outputs)
         self._finish(node, Phase.SUCCEEDED, "")
 
-    def _supplied(self, supplied: Mapping[str, str]) -> dict[str, str]:
+    def _asks(self) -> dict[str, str | None]:
+        """What whoever resumes it is to say, with its default."""
         inputs = self._filled.template.inputs.get("parameters") or ()
         defaults = {p["name"]: p.get("default") for p in inputs}
-        parameters: dict[str, str] = {}
+        found: dict[str, str | None] = {}
         for parameter in (self._filled.body.get("outputs") or {}).get("parameters") or ():
             name, source = parameter["name"], parameter.get("valueFrom") or {}
-            if "supplied" not in source:
-                continue
-            default = source.get("default", defaults.get(name))
-            if name not in supplied and default is None:
+            if "supplied" in source:
+                default = source.get("default", defaults.get(name))
+                found[name] = None if default is None else value_text(default)
+        return found
+
+    def _supplied(self, supplied: Mapping[str, str]) -> dict[str, str]:
+        parameters: dict[str, str] = {}
+        for name, default in self._asks().items():
+            text = supplied.get(name, default)
+            if text is None:
                 raise TagError(
                     f"raw output parameter '{name}' has not been set and does not have a default "
                     "value"
                 )
-            parameters[name] = supplied[name] if name in supplied else value_text(default)
+            parameters[name] = text
         return parameters
 
     def _stop(self, node: Node) -> None:

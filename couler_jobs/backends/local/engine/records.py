@@ -43,6 +43,7 @@ class Node:
     daemoned: bool = False  #: whether it is a daemon that is ready, and not ended since
     ip: str = ""  #: where a daemon is, or was
     memoization: dict[str, Any] | None = None
+    asks: dict[str, str | None] = field(default_factory=dict)
 
     @property
     def ended(self) -> bool:
@@ -82,6 +83,7 @@ class Node:
             boundary=self.boundary,
             children=tuple(self.children),
             memoization=self.memoization,
+            asks=dict(self.asks),
         )
 
 
@@ -257,5 +259,6 @@ def _restored(info: NodeInfo) -> Node:
         finished=info.finished_at.timestamp() if info.finished_at else None,
         children=dict.fromkeys(info.children),
         memoization=dict(info.memoization) if info.memoization else None,
+        asks=dict(info.asks),
         hooked=info.name.endswith(".onExit") or ".hooks." in info.name.rpartition("]")[2],
     )
