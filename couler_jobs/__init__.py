@@ -141,12 +141,19 @@ __all__ = ["__version__", *sorted(_HOMES)]
 def __getattr__(name: str) -> object:
     """A public name, from its module, which is imported now."""
     if name not in _HOMES:
-        raise AttributeError(f"module 'couler_jobs' has no attribute {name!r}")
+        raise AttributeError(f"module 'couler_jobs' has no attribute {name!r}{_nearest(name)}")
     from importlib import import_module
 
     value = getattr(import_module(f"couler_jobs.{_HOMES[name]}"), name)
     globals()[name] = value
     return value
+
+
+def _nearest(name: str) -> str:
+    from difflib import get_close_matches
+
+    near = get_close_matches(name, __all__, n=1)
+    return f": did you mean {near[0]!r}?" if near else ""
 
 
 def __dir__() -> list[str]:

@@ -36,6 +36,10 @@ class CoulerJobsError(Exception):
         message = super().__str__()
         return f"{self.place}: {message}" if self.place else message
 
+    def _render_traceback_(self) -> list[str]:
+        """What IPython and notebooks show: the sentence, and no lines of this package."""
+        return [f"{type(self).__name__}: {self}"]
+
 
 class DeclarationError(CoulerJobsError):
     """A workflow or step was written in a way that cannot work; names the line and the variable."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections import Counter
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 from couler_jobs.compiler.expressions import Writer, artifact_of
@@ -43,6 +44,7 @@ def _placed_manifest(workflow: model.Workflow, target: str) -> tuple[Fields, Ori
     for template in workflow.templates:
         if isinstance(template, model.Graph):
             _check(template)
+    _refuse_endless(workflow)
     about = _about(workflow)
     if about < SURELY_TOO_LARGE:
         fitting = split(workflow) if version.full_crds and not fits(workflow) else workflow
@@ -292,6 +294,30 @@ def _check(graph: model.Graph) -> None:
     if ring := order.cycle(terms):
         said = f"The steps of {graph.name} wait for each other: {' -> '.join(ring)}."
         raise _refusal(graph, ring[0], said)
+
+
+def _refuse_endless(workflow: model.Workflow) -> None:
+    """Refuse graphs that call each other in a ring in which nothing is decided."""
+    graphs = {one.name: one for one in workflow.templates if isinstance(one, model.Graph)}
+    called = {name: list(_called_in_any_case(graph, graphs)) for name, graph in graphs.items()}
+    if ring := order.cycle({name: [str(one.template) for one in c] for name, c in called.items()}):
+        call = next(one for name in ring for one in called[name] if one.template in ring)
+        error = CompileError(
+            f"The workflow {ring[0]} calls itself ({' -> '.join(ring)}) and nothing ends that: "
+            "call it under a condition."
+        )
+        error.place = str(call.place or "")
+        raise error
+
+
+def _called_in_any_case(
+    graph: model.Graph, graphs: Mapping[str, model.Graph]
+) -> Iterator[model.Call]:
+    """The calls of graphs that nothing but an error keeps from being made."""
+    for call in graph.calls:
+        is_graph = isinstance(call.template, str) and call.template in graphs
+        if is_graph and call.when is None and call.loop is None and call.depends_on is None:
+            yield call
 
 
 def _refusal(graph: model.Graph, name: str, message: str) -> CompileError:

@@ -9,7 +9,7 @@ from couler_jobs.dsl import recorder, words
 from couler_jobs.dsl.calls import with_mounts
 from couler_jobs.dsl.leaves import Inputs, output_files, record
 from couler_jobs.dsl.options import PodOptions, pod_words
-from couler_jobs.dsl.units import env_texts
+from couler_jobs.dsl.units import command_words, env_texts
 from couler_jobs.dsl.values import Handle
 from couler_jobs.errors import DeclarationError
 from couler_jobs.spec import model
@@ -49,7 +49,7 @@ def container(
         inputs.file(path, value)
     made = model.Container(
         image=image,
-        command=_texts(inputs, "command", command),
+        command=_texts(inputs, "command", command_words(command)),
         args=_texts(inputs, "args", args),
         env=_env(inputs, options.get("env")),
         memory=own.memory,

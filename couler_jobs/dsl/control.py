@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+import sys
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
@@ -22,25 +22,38 @@ LOOP_ITEMS = "loop-items"
 """The input of a loop's graph; no parameter of a function can have this name."""
 
 
-@contextmanager
-def when(condition: object) -> Iterator[None]:
+class Block:
+    """What stands behind `with`: calls made inside carry the condition."""
+
+    def __init__(self, scope: recorder.Scope, condition: Condition) -> None:
+        self._scope, self._condition = scope, condition
+        self._place = scope.place(sys._getframe(2))
+        scope.unused[self] = self._place
+
+    def __enter__(self) -> None:
+        self._scope.unused.pop(self, None)
+        self._under = self._scope.under(self._condition)
+        self._under.__enter__()
+
+    def __exit__(self, *error: Any) -> bool | None:
+        return self._under.__exit__(*error)
+
+
+def when(condition: object) -> Block:
     """Steps called inside run only if the condition holds: `with cj.when(rows > 0): report(rows)`.
 
     Conditions are combined with `&`, `|` and `~`. The value of a step that did not run is None.
     """
     scope = recorder.needed("cj.when")
-    with scope.under(values.condition(condition)):
-        yield
+    return Block(scope, values.condition(condition))
 
 
-@contextmanager
-def otherwise() -> Iterator[None]:
+def otherwise() -> Block:
     """Steps called inside run only if the condition of the `when` just before did not hold."""
     scope = recorder.needed("cj.otherwise")
     if scope.last_condition is None:
         raise DeclarationError("cj.otherwise() stands after no cj.when(...) of the same workflow.")
-    with scope.under(~scope.last_condition):
-        yield
+    return Block(scope, ~scope.last_condition)
 
 
 def and_(*terms: object) -> Condition:
@@ -137,6 +150,10 @@ def _map(scope: recorder.Scope, function: Any, lists: Sequence[Any], more: dict[
 
 
 def _column(items: Any) -> list[Any]:
+    if isinstance(items, str | set | frozenset | Mapping):
+        raise DeclarationError(
+            f"cj.map takes lists, and {items!r} is a {type(items).__name__}: make a list of it."
+        )
     try:
         return list(items)
     except TypeError:

@@ -168,6 +168,7 @@ class GraphTemplate(Outputs):
         self.scope = scope
         with recorder.recording_to(scope), _explained():
             self.returned = function(**arguments)
+            scope.refuse_unused()
         if self.entry:
             self._add_entry_results()
 

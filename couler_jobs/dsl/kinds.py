@@ -125,6 +125,8 @@ def http(
     any status of 200 to 299 is a success. insecure: the server's certificate is not checked.
     timeout: of the request. after, and further options: as of a step.
     """
+    if isinstance(url, str) and "://" not in url:
+        raise DeclarationError(f"url={url!r}: it begins with https:// or http://.")
     inputs = Inputs()
     timeout = options.pop("timeout", None)
     fields: Fields = {

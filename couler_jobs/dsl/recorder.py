@@ -37,6 +37,7 @@ class Scope:
         self.outputs: dict[str, Outputs] = {}  #: what is asked of single calls of steps
         self._chosen: dict[str, str] = {}  #: the template of those calls
         self._places: dict[int, Place] = {}
+        self.unused: dict[object, Place | None] = {}  #: blocks that no `with` has entered yet
         recording.scopes.append(self)
 
     def choose_templates(self) -> None:
@@ -101,6 +102,16 @@ class Scope:
     def place(self, frame: FrameType) -> Place | None:
         """The user's instruction that led to `frame`."""
         return called_from(frame, self._places)
+
+    def refuse_unused(self) -> None:
+        """Raise `DeclarationError` for a condition that stands for nothing, with its place."""
+        for place in self.unused.values():
+            error = DeclarationError(
+                "This condition is never used: write `with cj.when(...):`, and the steps that "
+                "depend on it below."
+            )
+            error.place = str(place or "")
+            raise error
 
     def extend(self, **more: Any) -> None:
         """Give the last call further fields."""

@@ -9,6 +9,7 @@ from couler_jobs.dsl.entries import Entry, config_selector
 from couler_jobs.dsl.metrics import metrics_fields
 from couler_jobs.dsl.units import seconds
 from couler_jobs.errors import DeclarationError
+from couler_jobs.spec.names import is_label_value, is_qualified_name
 
 Fields = dict[str, Any]
 
@@ -18,6 +19,12 @@ def template_fields(words: Mapping[str, Any]) -> Fields:
     metadata = {
         name: _texts(name, words[name]) for name in ("labels", "annotations") if words.get(name)
     }
+    for name, value in metadata.get("labels", {}).items():
+        if not (is_qualified_name(name) and is_label_value(value)):
+            raise DeclarationError(
+                f"labels={{{name!r}: {value!r}}}: Kubernetes takes letters, digits, '-', '_' and "
+                "'.', at most 63, from a letter or digit to another."
+            )
     return _fields(words, _SHARED | _TEMPLATE) | ({"metadata": metadata} if metadata else {})
 
 
@@ -34,7 +41,7 @@ def lock_fields(words: Mapping[str, Any]) -> Fields:
         names = [mutex] if isinstance(mutex, str) else list(mutex)
         found["mutexes"] = [{"name": name} for name in names]
     if semaphore := words.get("semaphore"):
-        several = [semaphore] if isinstance(semaphore, Entry) else list(semaphore)
+        several = list(semaphore) if isinstance(semaphore, list | tuple) else [semaphore]
         found["semaphores"] = [
             {"configMapKeyRef": config_selector(one, "semaphore")} for one in several
         ]
@@ -143,10 +150,15 @@ def _repository(word: str, value: Any) -> Fields:
     return {"configMap": value.name} | ({"key": value.key} if value.key else {})
 
 
+_DNS_POLICIES = ("ClusterFirst", "ClusterFirstWithHostNet", "Default", "None")
+
+
 def _dns(value: Any) -> Fields:
     """`dns="Default"`, or `{"policy": ..., "nameservers": [...]}` in Kubernetes' words."""
     given = {"policy": value} if isinstance(value, str) else _mapping("dns", value)
     found = {"dnsPolicy": given.pop("policy")} if "policy" in given else {}
+    if (policy := found.get("dnsPolicy", "Default")) not in _DNS_POLICIES:
+        raise DeclarationError(f"dns={policy!r}: it is one of {', '.join(_DNS_POLICIES)}.")
     return found | ({"dnsConfig": given} if given else {})
 
 

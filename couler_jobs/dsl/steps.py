@@ -121,6 +121,13 @@ def plain_function(kind: str, function: Any) -> types.FunctionType:
 def check_signature(kind: str, function: types.FunctionType, signature: inspect.Signature) -> None:
     """Refuse what a template cannot have: `*args`, a parameter `after`, a coroutine."""
     name = function.__name__
+    if name == "<lambda>" and kind == "step":
+        raise DeclarationError("A lambda has no name to run as a step by: define it with `def`.")
+    if next(iter(signature.parameters), "") in ("self", "cls") and function.__qualname__ != name:
+        raise DeclarationError(
+            f"The {kind} {name} is a method, and no object travels with it: define it outside of "
+            "the class, and pass what it needs as arguments."
+        )
     for parameter in signature.parameters.values():
         if parameter.kind not in (parameter.POSITIONAL_OR_KEYWORD, parameter.KEYWORD_ONLY):
             raise DeclarationError(
@@ -169,8 +176,8 @@ def step(function: Callable[..., Any] | None = None, /, **options: Any) -> Any:
     with placed():
         if function is not None:
             return Step(function, StepOptions(), None)
-        name = options.pop("name", None)
         made = step_options("@cj.step", options)
+        name = options.get("name")
     return lambda function: _made(function, made, name)
 
 

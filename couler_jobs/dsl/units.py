@@ -73,6 +73,19 @@ def check_resource(name: str) -> None:
     )
 
 
+def command_words(command: Any) -> list[Any]:
+    """A command as the list of its words; one text is a program's name.
+
+    Raises `DeclarationError` for a text with spaces, which would be looked for as one file.
+    """
+    if isinstance(command, str) and " " in command.strip():
+        raise DeclarationError(
+            f"command={command!r} is one text, and no shell reads it: write "
+            f"{command.split()!r}, or ['sh', '-c', {command!r}]."
+        )
+    return [command] if isinstance(command, str) else list(command or ())
+
+
 def extra_json(extra: Mapping[str, Any] | None) -> str:
     """Further fields as the text of a JSON object, which is frozen and comparable."""
     try:
@@ -86,6 +99,8 @@ def retry_policy(retries: Any, backoff: Any) -> model.Retry | None:
     if isinstance(retries, bool) or not isinstance(retries, int) or retries < 0:
         raise DeclarationError(f"retries={retries!r}: it is a number of times, 0 or more.")
     if not retries:
+        if backoff is not None:
+            raise DeclarationError(f"backoff={backoff!r} is a wait before a retry: give retries=.")
         return None
     if backoff is None:
         return model.Retry(limit=retries)
@@ -94,10 +109,13 @@ def retry_policy(retries: Any, backoff: Any) -> model.Retry | None:
         raise DeclarationError(
             f"backoff has no {sorted(unknown)[0]!r}: duration, factor, max, cap."
         )
+    factor = given.get("factor")
+    if isinstance(factor, bool) or not isinstance(factor, int | float | None):
+        raise DeclarationError(f"backoff={{'factor': {factor!r}}}: it is a number, such as 2.")
     return model.Retry(
         limit=retries,
         delay=seconds(given.get("duration", 1), "backoff"),
-        factor=given.get("factor"),
+        factor=factor,
         longest=seconds(given["max"], "backoff") if "max" in given else None,
         cap=seconds(given["cap"], "backoff") if "cap" in given else None,
     )

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Mapping, Sequence
-from typing import Any, Literal, TypedDict
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, Literal, TypedDict, get_type_hints
 
+from couler_jobs.dsl.fits import fits
 from couler_jobs.errors import DeclarationError
 
 
@@ -90,11 +91,38 @@ class WorkflowWords(SharedWords, total=False):
     spec_extra: Mapping[str, Any] | None
 
 
-def check(what: str, given: Collection[str], known: Any) -> None:
-    """Refuse options that the TypedDict `known` does not have, and name the nearest that it has."""
+def check(what: str, given: Mapping[str, Any], known: Any) -> None:
+    """Refuse options that the TypedDict `known` does not have, or that are of another type."""
     for word in given:
         if word not in known.__annotations__:
             raise DeclarationError(f"{what} has no option {word!r}{_nearest(word, known)}.")
+    for word in SUCH:
+        if word in given and given[word] is not None:
+            _check_type(word, given[word], known)
+
+
+SUCH: Mapping[str, str] = {
+    "name": "'nightly'",
+    "image": "'python:3.12'",
+    "memory": "'2Gi'",
+    "cpu": "2 or '500m'",
+    "env": "{'REGION': 'eu'}",
+    "working_dir": "'/work'",
+    "mutex": "'one-at-a-time'",
+    "hooks": "{'warn': cj.hook(warn, on='Failed')}",
+    "mounts": "{'/data': cj.claim('data')}",
+    "cache_files": "['table.csv']",
+    "parallelism": "10",
+    "schedule": "'0 2 * * *'",
+    "timezone": "'Europe/Paris'",
+}
+"""Options whose types are checked here and nowhere else, and what each may be."""
+
+
+def _check_type(word: str, value: Any, known: Any) -> None:
+    is_text = isinstance(value, str) and word == "cache_files"  # a list of letters, else
+    if is_text or not fits(get_type_hints(known)[word], value):
+        raise DeclarationError(f"{word}={value!r}: it is such as {SUCH[word]}.")
 
 
 def _nearest(word: str, known: Any) -> str:

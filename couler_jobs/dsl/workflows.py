@@ -145,13 +145,17 @@ def _workflow_options(options: Mapping[str, Any]) -> WorkflowOptions:
     kind, timeout = options.get("kind", "Workflow"), options.get("timeout")
     if kind not in _KINDS:
         raise DeclarationError(f"kind={kind!r}: it is {', '.join(map(repr, _KINDS))}.")
+    if options.get("schedule") and kind != "Workflow":
+        raise DeclarationError(f"A {kind} has no schedule: leave kind= out, or schedule=.")
+    if (most := options.get("parallelism")) is not None and most < 1:
+        raise DeclarationError(f"parallelism={most!r}: it is how many steps may run at once.")
     found = mounted(options.get("mounts"))
     fields = spec_fields(options) | ({"volumes": found.volumes} if found.volumes else {})
     local = {n: fields[n] for n in ("metrics",) if n in fields} | lock_fields(options)
     return WorkflowOptions(
         kind=kind,
         name=options.get("name"),
-        parallelism=options.get("parallelism"),
+        parallelism=most,
         timeout=None if timeout is None else seconds(timeout, "timeout"),
         labels=dict(options.get("labels") or {}),
         annotations=dict(options.get("annotations") or {}),

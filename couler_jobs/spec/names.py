@@ -17,6 +17,10 @@ WORKFLOW_NAME = re.compile(r"(?=.{1,63}$)[a-z0-9]([-a-z0-9.]*[a-z0-9])?")
 PARAMETER_NAME = re.compile(r"[-a-zA-Z0-9_]+")
 """A parameter's or artifact's name."""
 
+_SUBDOMAIN = re.compile(
+    r"[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*", re.ASCII
+)
+_LABEL = re.compile(r"([A-Za-z0-9]([-A-Za-z0-9_.]*[A-Za-z0-9])?)?", re.ASCII)
 _LONGEST_TEMPLATE_NAME = 128
 _LONGEST_WORKFLOW_NAME = 63
 
@@ -42,6 +46,24 @@ def parameter_name(text: str) -> str:
     if PARAMETER_NAME.fullmatch(text):
         return text
     return re.sub(r"[^-a-zA-Z0-9_]+", "-", _ascii(text)).strip("-") or "value"
+
+
+def is_subdomain(name: str) -> bool:
+    """Whether Kubernetes takes this as an object's name."""
+    return len(name) <= 253 and _SUBDOMAIN.fullmatch(name) is not None
+
+
+def is_label_value(value: str) -> bool:
+    """Whether Kubernetes takes this as a label's value."""
+    return len(value) <= 63 and _LABEL.fullmatch(value) is not None
+
+
+def is_qualified_name(key: str) -> bool:
+    """Whether Kubernetes takes this as the key of a label or an annotation."""
+    prefix, slash, name = key.rpartition("/")
+    if slash and (not prefix or not is_subdomain(prefix)):
+        return False
+    return bool(name) and is_label_value(name)
 
 
 class Names:

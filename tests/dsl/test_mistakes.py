@@ -71,9 +71,69 @@ IN_A_WORKFLOW = {
     "print(rows)": "Text needs the value of count",
     "tell(rows[1:2])": "can be indexed with a key or a number, not with slice(1, 2, None)",
     "tell(len(day))": "`len` needs the parameter 'day'",
+    "cj.when(rows > 1); tell(1)": "This condition is never used: write `with cj.when(...):`",
+    "flow()": "The workflow flow calls itself (flow -> flow) and nothing ends that",
+    "cj.map(count, 'abc')": "cj.map takes lists, and 'abc' is a str",
+    "cj.map(count, {'a': 1})": "cj.map takes lists, and {'a': 1} is a dict",
+    "cj.map(count, {'a'})": "cj.map takes lists, and {'a'} is a set",
+    "cj.container('alpine', command='echo hi')": "write ['echo', 'hi'], or ['sh', '-c', 'echo hi']",
+    "cj.container('alpine', cmd=['true'])": "cj.container has no option 'cmd'",
+    "cj.container(command=['true'])": "missing 1 required positional argument: 'image'",
+    "cj.http('rows')": "url='rows': it begins with https:// or http://",
+    "cj.suspend('soon')": "duration='soon'",
+    "cj.notebook('gone.ipynb')": "The notebook gone.ipynb cannot be read",
+    "cj.resource('make', {})": "action='make'",
+    "cj.stored('tools')": "missing 1 required positional argument: 'template'",
+    "cj.either(rows, 5)": "cj.either chooses between steps' values; 5 is none",
+    "cj.map([1], tell)": "cj.map calls a step or a workflow; [1] is neither",
+    "cj.map(tell, [1], [2])": "tell(): too many positional arguments",
+    "cj.map(tell, [1], day=2)": "tell() has no parameter 'day'",
+    "with cj.when('x'): tell(1)": "'x' is no condition",
+    "count('x' * 200000)": "The argument 'day' has 195 KiB as JSON",
+    "cj.submit(flow)": "starts a workflow as soon as it is read",
     "with cj.otherwise(): tell(1)": "cj.otherwise() stands after no cj.when(...)",
 }
 OUT = f"{STEPS}out = couler.run_container('alpine', 'true', step_name='a')\n"
+STEPS_OF = {
+    "gpu={'amd': 1}": "Kubernetes has no resource 'amd'",
+    "image=3": "image=3: it is such as 'python:3.12'",
+    "name=5": "name=5: it is such as 'nightly'",
+    "memory=512": "memory=512: it is such as '2Gi'",
+    "cpu=[1]": "cpu=[1]: it is such as 2 or '500m'",
+    "env=['A=1']": "env=['A=1']: it is such as {'REGION': 'eu'}",
+    "working_dir=5": "working_dir=5: it is such as '/work'",
+    "mutex=5": "mutex=5: it is such as",
+    "semaphore='limits'": "semaphore='limits': it takes cj.config_key",
+    "hooks=[count]": "hooks=[<step count>]: it is such as {'warn': cj.hook",
+    "mounts=['/data']": "mounts=['/data']: it is such as {'/data': cj.claim('data')}",
+    "mounts={'data': cj.claim('data')}": "it is an absolute path",
+    "cache=True, cache_files='table.csv'": "it is such as ['table.csv']",
+    "cache='often'": "cache='often'",
+    "labels={'a b': 'c'}": "labels={'a b': 'c'}: Kubernetes takes letters",
+    "labels={'a': 'c d'}": "labels={'a': 'c d'}: Kubernetes takes letters",
+    "labels={'a': 1}": "labels={'a': 1}: names and values are texts",
+    "retries='2'": "retries='2'",
+    "retries=2, backoff={'factor': 'x'}": "backoff={'factor': 'x'}: it is a number",
+    "backoff=5": "backoff=5 is a wait before a retry",
+    "timeout=-1": "timeout=-1",
+    "metrics='x'": "metrics='x'",
+    "node_selector='pool=big'": "node_selector='pool=big'",
+    "tolerations={'key': 'x'}": "tolerations={'key': 'x'}",
+    "env={'A': cj.secret('x')}": "cj.secret('x') names no key",
+    "sidecars=[{'image': 'x'}]": "sidecars=[{'image': 'x'}]",
+}
+FLOWS_OF = {
+    "parallelism='10'": "parallelism='10': it is such as 10",
+    "parallelism=0": "parallelism=0: it is how many steps may run at once",
+    "schedule=5": "schedule=5: it is such as '0 2 * * *'",
+    "timezone='Europe/Paris'": "timezone= goes with schedule=",
+    "kind='WorkflowTemplate', schedule='0 2 * * *'": "A WorkflowTemplate has no schedule",
+    "kind='CronWorkflow'": "kind='CronWorkflow'",
+    "dns='Mine'": "dns='Mine': it is one of ClusterFirst",
+    "ttl={'ok': '1h'}": "ttl has no 'ok'",
+    "priority='high'": "priority='high': it is a whole number",
+    "schedul='0 2 * * *'": "no option 'schedul': did you mean 'schedule'",
+}
 WITH_AN_ANSWER = {
     "if out == '1': out = None": "couler.when(couler.equal(...), function)",
     "if out[0] == '1': out = None": "couler.when(couler.equal(...), function)",
@@ -95,7 +155,19 @@ WITH_AN_ANSWER = {
     f"{HERE}resources='cpu=1')": "resources='cpu=1': it is a mapping",
 }
 OUTSIDE = {
-    "@cj.step(gpu={'amd': 1})\ndef f() -> None: ...": "Kubernetes has no resource 'amd'",
+    **{f"@cj.step({words})\ndef f() -> None: ...": said for words, said in STEPS_OF.items()},
+    **{f"@cj.workflow({words})\ndef f(): ...": said for words, said in FLOWS_OF.items()},
+    "cj.stpe": "module 'couler_jobs' has no attribute 'stpe': did you mean 'step'?",
+    "cj.step(lambda x: x)": "A lambda has no name to run as a step by",
+    "@cj.step\n@cj.step\ndef f() -> None: ...": "<step f> is no function, so it cannot be a step",
+    "@cj.step('python:3.12')\ndef f() -> None: ...": "'python:3.12' is no function",
+    "@cj.step\ndef f(*rows): ...": "The step f takes *rows",
+    "@cj.step\ndef f(): yield 1": "The step f is no plain function",
+    "@cj.step\nasync def f(): ...": "The step f is no plain function",
+    "@cj.workflow\ndef flow(): yield count('x')": "The workflow flow is no plain function",
+    "import nowhere": "ModuleNotFoundError: No module named 'nowhere'",
+    f"{HERE}backoff=3)": "backoff=3 is a wait before a retry: give retries=",
+    "couler.run_container('alpine', 'echo hi')": "write ['echo', 'hi'], or ['sh', '-c', 'echo hi']",
     "@cj.step(retry=2)\ndef f() -> None: ...": "@cj.step has no option 'retry': did you mean",
     "@cj.step(image_pull_policy='Always')\ndef f() -> None: ...": "did you mean 'pull_policy'",
     "@cj.step(pull_policy='Often')\ndef f() -> None: ...": "pull_policy='Often'",
@@ -144,6 +216,25 @@ def test_a_mistake_with_a_step_s_answer_is_told_with_its_line(
     found = said(path, OUT + line, capsys)
     assert found.startswith(f"couler-jobs: {path}, line {OUT.count(chr(10)) + 1}: ")
     assert WITH_AN_ANSWER[line] in found
+
+
+def test_a_method_is_no_step(tmp_path: Path, capsys: Output) -> None:
+    text = f"{STEPS}class A:\n    @cj.step\n    def f(self): ..."
+    assert "line 11: The step f is a method" in said(tmp_path / "flow.py", text, capsys)
+
+
+def test_a_ring_of_workflows_is_refused_and_one_with_a_condition_is_not(
+    tmp_path: Path, capsys: Output
+) -> None:
+    ring = f"{STEPS}@cj.workflow\ndef one(): two()\n@cj.workflow\ndef two(): one()\n"
+    text = f"{ring}@cj.workflow\ndef flow(): one()"
+    assert "nothing ends that: call it under a condition" in said(
+        tmp_path / "flow.py", text, capsys
+    )
+    path = tmp_path / "good.py"
+    again = "    with cj.when(rows < 3): flow()"
+    path.write_text(f"{STEPS}@cj.workflow\ndef flow():\n    rows = count('x')\n{again}\n")
+    assert main(["compile", str(path)]) == 0
 
 
 def test_a_cycle_names_its_steps(tmp_path: Path, capsys: Output) -> None:

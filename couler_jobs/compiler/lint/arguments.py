@@ -46,7 +46,12 @@ def _value(parameter: dict[str, Any], report: Report, path: Path, values_may_lac
     name = shown(parameter.get("name", ""))
     source = parameter.get("valueFrom")
     if "value" not in parameter and source is None and not values_may_lack:
-        report.error("no-value", path, f"The parameter {name} has no value.", "Give it a `value`.")
+        report.error(
+            "no-value",
+            path,
+            f"The parameter {name} has no value.",
+            "Give it a `value`, or one when it is submitted (`-p`).",
+        )
     if source is not None:
         _value_from(source, report, (path, "valueFrom"))
     if parameter.get("enum"):

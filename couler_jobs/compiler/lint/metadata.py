@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any, Final, TypeAlias
 
-from couler_jobs.compiler.lint.names import is_label_value, is_qualified_name, is_subdomain
 from couler_jobs.compiler.lint.report import Report, shown
 from couler_jobs.spec.manifest import Path, path_of
+from couler_jobs.spec.names import is_label_value, is_qualified_name, is_subdomain
 
 # Reports something as refused: the code, the path, what is wrong and what to do.
 Refuse: TypeAlias = Callable[..., None]

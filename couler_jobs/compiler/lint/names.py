@@ -14,10 +14,6 @@ from couler_jobs.compiler.lint.tags import substitute
 from couler_jobs.spec.manifest import Path
 
 _PARAMETER: Final = re.compile(r"[-a-zA-Z0-9_]+", re.ASCII)
-_SUBDOMAIN: Final = re.compile(
-    r"[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*", re.ASCII
-)
-_LABEL: Final = re.compile(r"([A-Za-z0-9]([-A-Za-z0-9_.]*[A-Za-z0-9])?)?", re.ASCII)
 
 _SAYS: Final = "may hold letters, digits and '-' only and must begin with a letter or digit"
 
@@ -26,24 +22,6 @@ _SAYS: Final = "may hold letters, digits and '-' only and must begin with a lett
 def is_parameter_name(name: str) -> bool:
     """Whether parameters and artifacts may have this name."""
     return _PARAMETER.fullmatch(name) is not None
-
-
-def is_subdomain(name: str) -> bool:
-    """Whether Kubernetes takes this as an object's name."""
-    return len(name) <= 253 and _SUBDOMAIN.fullmatch(name) is not None
-
-
-def is_label_value(value: str) -> bool:
-    """Whether Kubernetes takes this as a label's value."""
-    return len(value) <= 63 and _LABEL.fullmatch(value) is not None
-
-
-def is_qualified_name(key: str) -> bool:
-    """Whether Kubernetes takes this as the key of a label or an annotation."""
-    prefix, slash, name = key.rpartition("/")
-    if slash and (not prefix or not is_subdomain(prefix)):
-        return False
-    return bool(name) and is_label_value(name)
 
 
 def check_unique(

@@ -9,15 +9,12 @@ from couler_jobs.compiler.lint.arguments import check_arguments
 from couler_jobs.compiler.lint.context import Checking, Context, run
 from couler_jobs.compiler.lint.deep import check_deep
 from couler_jobs.compiler.lint.loops import check_hooks
-from couler_jobs.compiler.lint.names import (
-    check_field_name,
-    is_label_value,
-    is_qualified_name,
-)
+from couler_jobs.compiler.lint.names import check_field_name
 from couler_jobs.compiler.lint.openings import check_pod_metadata
 from couler_jobs.compiler.lint.report import shown
 from couler_jobs.compiler.lint.shallow import check_pod_resources
 from couler_jobs.compiler.lint.template import is_parameter_tag
+from couler_jobs.spec.names import is_label_value, is_qualified_name
 from couler_jobs.spec.versions import V3_5, V4_1
 
 _ALWAYS_KNOWN: Final = (

@@ -15,7 +15,7 @@ from couler_jobs.dsl.couler.secrets import Secret, env_of
 from couler_jobs.dsl.couler.volumes import VolumeMount
 from couler_jobs.dsl.entries import Entry
 from couler_jobs.dsl.source import script
-from couler_jobs.dsl.units import check_resource, extra_json, retry_policy, seconds
+from couler_jobs.dsl.units import check_resource, command_words, extra_json, retry_policy, seconds
 from couler_jobs.dsl.values import Handle
 from couler_jobs.errors import DeclarationError
 from couler_jobs.spec import model
@@ -279,4 +279,4 @@ def memoize(cache: Cache | None) -> dict[str, Any]:
 
 
 def _words(command: Words) -> tuple[str, ...]:
-    return (command,) if isinstance(command, str) else tuple(command or ())
+    return tuple(command_words(command))
