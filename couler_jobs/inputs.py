@@ -118,7 +118,8 @@ def program(path: Path, name: str = "") -> Iterator[ModuleType]:
     from importlib.util import module_from_spec, spec_from_file_location
 
     if not path.is_file():
-        raise DeclarationError(f"{path} cannot be read: there is no such file.")
+        why = "it is a folder" if path.is_dir() else "there is no such file"
+        raise DeclarationError(f"{path} cannot be read: {why}.")
     # A module of that name that is there already is somebody else's.
     name = name or (path.stem if path.stem not in sys.modules else f"_program_{path.stem}")
     spec = spec_from_file_location(name, path.resolve())

@@ -10,6 +10,7 @@ import argparse
 import sys
 from collections.abc import Sequence
 
+from couler_jobs._version import __version__
 from couler_jobs.cli import (
     cache,
     compile,
@@ -29,6 +30,7 @@ from couler_jobs.cli import (
     version,
 )
 from couler_jobs.cli.exits import CODES, guarded, terminable
+from couler_jobs.cli.parser import Parser
 
 COMMANDS = (
     compile,
@@ -65,12 +67,13 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 def parser() -> argparse.ArgumentParser:
     """All commands with their arguments."""
-    root = argparse.ArgumentParser(
+    root = Parser(
         prog="couler-jobs",
         description="Compile, check and run workflows, on this machine or on Argo Workflows.",
         epilog="Exit codes: " + "; ".join(f"{code:d} {text}" for code, text in CODES.items()) + ".",
     )
     root.set_defaults(debug=False, json=False)
+    root.add_argument("--version", action="version", version=__version__)
     commands = root.add_subparsers(title="commands", metavar="COMMAND", required=True)
     for module in COMMANDS:
         module.add(commands)

@@ -8,6 +8,8 @@ from typing import Any
 
 import pytest
 
+from couler_jobs._version import __version__
+from couler_jobs.cli import main
 from couler_jobs.cli.options import parameter, parameters, seconds
 from couler_jobs.runs.values import decoded_values
 
@@ -45,3 +47,66 @@ def test_the_command_line_wins_over_the_file(tmp_path: Path) -> None:
     file.write_text("a: 1\nb: 2\n", encoding="utf-8")
     given = argparse.Namespace(parameters_file=file, parameters=[("b", 3)])
     assert parameters(given) == {"a": 1, "b": 3}
+
+
+@pytest.mark.parametrize(
+    ("line", "sentence"),
+    [
+        (["complie", "flow.py"], "did you mean compile?"),
+        (["compile", "flow.py", "--taget", "4.1"], "--taget 4.1 - did you mean --target?"),
+        (["compile", "flow.py", "--taget=4.1"], "did you mean --target?"),
+        (["lint", "flow.py", "--jsn"], "couler-jobs lint: error: unrecognized arguments: --jsn"),
+        (["schedule", "puase", "nightly"], "did you mean pause?"),
+        (["compile", "flow.py", "other.py"], "unrecognized arguments: other.py\n"),
+        (["compile"], "the following arguments are required: WORKFLOW"),
+        (["list", "--limit", "x"], "argument -n/--limit: 'x' is not a number"),
+        (["submit", "flow.py", "--timeout", "soon"], "'soon' is not a number of seconds"),
+        (["compile", "flow.py", "-p", "n"], "'n' is not NAME=VALUE"),
+    ],
+)
+def test_a_command_line_that_is_not_understood_names_the_nearest_word(
+    line: list[str], sentence: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with pytest.raises(SystemExit) as ended:
+        main(line)
+    assert ended.value.code == 2
+    assert sentence in capsys.readouterr().err
+
+
+def test_the_version_is_an_option_too(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as ended:
+        main(["--version"])
+    assert ended.value.code == 0
+    assert capsys.readouterr().out.strip() == __version__
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "sentence"),
+    [
+        ("gone.py", None, "gone.py cannot be read: there is no such file"),
+        ("gone.yaml", None, "gone.yaml cannot be read: No such file or directory"),
+        ("folder.py/", None, "folder.py cannot be read: it is a folder"),
+        ("flow.txt", "x", "cannot be read as a workflow: give a file that ends in .py"),
+        ("flow.yaml", "a: [1", "is not YAML: did not find expected"),
+        ("flow.yaml", "a: 1\na: 2", "flow.yaml: Line 2 has the key 'a' a second time"),
+        ("flow.yaml", "- 1", "flow.yaml: Line 1 begins a document that is not a mapping"),
+        ("flow.yaml", "", "flow.yaml holds 0 manifests"),
+        ("flow.yaml", "a: 1", "flow.yaml is not a manifest: it has no kind"),
+        ("flow.json", "{", "flow.json is not JSON"),
+        ("flow.json", "[1]", "flow.json is not a mapping"),
+        ("flow.ipynb", "x", "flow.ipynb is not a notebook: it is not JSON"),
+        ("flow.ipynb", "{}", "flow.ipynb is not a notebook: it has no format version"),
+        ("flow.py", "x = 1", "flow.py declares no workflow: put @cj.workflow above"),
+        ("flow.py", "x = (", "flow.py, line 1: SyntaxError"),
+    ],
+)
+def test_a_file_that_is_no_workflow_is_refused_in_a_sentence(
+    name: str, text: str | None, sentence: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = tmp_path / name
+    if name.endswith("/"):
+        path.mkdir()
+    if text is not None:
+        path.write_text(text, encoding="utf-8")
+    assert main(["compile", str(path)]) == 2
+    assert sentence in capsys.readouterr().err
