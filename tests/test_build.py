@@ -1,11 +1,14 @@
 from __future__ import annotations
 
+import gc
 from typing import Any
 
 import pytest
 
 import couler_jobs as cj
+from couler_jobs.dsl.recorder import Scope
 from couler_jobs.errors import DeclarationError
+from couler_jobs.spec import model
 
 
 @cj.step
@@ -28,6 +31,23 @@ def test_a_workflow_a_model_and_its_manifest_compile_to_the_same() -> None:
     assert cj.compile(flow.declare(day=2)) == manifest
     assert cj.compile(flow.declare(), day=2) == manifest
     assert cj.compile(flow.compile(), day=2) == manifest
+
+
+@cj.workflow
+def around(day: Any) -> Any:
+    parts = flow(day)
+    return same([parts["a"], parts["b"]])
+
+
+def test_compiling_leaves_nothing_to_the_collector_of_cycles() -> None:
+    gc.collect()
+    gc.disable()
+    try:
+        around.compile(day=1)
+        left = [one for one in gc.get_objects() if isinstance(one, Scope | model.Call)]
+    finally:
+        gc.enable()
+    assert left == []
 
 
 def test_a_text_for_a_manifest_is_what_its_steps_read() -> None:

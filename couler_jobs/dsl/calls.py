@@ -51,16 +51,16 @@ def record_call(
     task = scope.record(target.name, template.name, arguments, depends, **more)
     if target.options.hooks:
         add_hooks(scope, task, target.options.hooks)
-    return values.Handle(CallValue(scope, task, CallOutputs(scope, task, template)))
+    return values.Handle(CallValue(scope, task, template))
 
 
 def depends_on(
     scope: recorder.Scope, handles: Sequence[values.Handle], after: Any = None
 ) -> dict[str, None]:
     """The calls that one with these values follows: theirs, those after which, and conditions'."""
-    depends = dict.fromkeys(scope.tasks_of(handles)) if handles else {}
+    depends = scope.tasks_of(handles)
     if after is not None:
-        depends.update(dict.fromkeys(scope.tasks_of(followed(after))))
+        depends |= scope.tasks_of(followed(after))
     if scope.conditions:
         depends.update(dict.fromkeys(scope.condition_tasks()))
     return depends
@@ -72,31 +72,6 @@ def add_hooks(scope: recorder.Scope, task: str, hooks: Sequence[Hook]) -> None:
 
     found = hook_fields(scope.recording, hooks, f"tasks['{task}']", task)
     scope.extend(extra=json.dumps({"hooks": found}))
-
-
-class CallOutputs(Outputs):
-    """What is asked of one call of a step; the whole value and its files are there in any case."""
-
-    def __init__(self, scope: recorder.Scope, task: str, template: StepTemplate) -> None:
-        super().__init__()
-        self._scope, self._task, self._template = scope, task, template
-
-    def hint(self, path: Path) -> Any:
-        """What the step's annotation of its value says of the part at `path`."""
-        return typed.part_of(self._template.step.annotations.value.hint, path)
-
-    def file(self, path: Path) -> str | None:
-        """The output artifact that is the part at `path`."""
-        kept = self._template.step.annotations.kept
-        return file_name(path) if kept and path in kept else None
-
-    def name(self, path: Path, form: Form) -> str:
-        """The output's name; all but the whole value make a template of their own."""
-        if not path and form == "value":
-            return form
-        self._scope.outputs[self._task] = self
-        self._scope.recording.varying[self._template.name] = self._template
-        return super().name(path, form)
 
 
 def argument_texts(bound: Mapping[str, Any]) -> tuple[recorder.Arguments, list[values.Handle]]:
@@ -175,6 +150,23 @@ class StepTemplate:
         self.by_name: dict[str, Wanted] = {}
         self._names: dict[frozenset[Any], str] = {}
         self._recording = recording
+
+    def hint(self, path: Path) -> Any:
+        """What the step's annotation of its value says of the part at `path`."""
+        return typed.part_of(self.step.annotations.value.hint, path)
+
+    def file(self, path: Path) -> str | None:
+        """The output artifact that is the part at `path`."""
+        kept = self.step.annotations.kept
+        return file_name(path) if kept and path in kept else None
+
+    def output(self, scope: recorder.Scope, task: str, path: Path, form: Form) -> str:
+        """The output's name; all but the whole value make a template of their own."""
+        if not path and form == "value":
+            return form
+        asked = scope.outputs.setdefault(task, Outputs())
+        self._recording.varying[self.name] = self
+        return asked.name(path, form)
 
     def having(self, wanted: Wanted) -> str:
         """The name of the template with these outputs and the whole value."""

@@ -91,7 +91,7 @@ def either(*choices: Any) -> Any:
             found.append(reference)
         else:
             raise DeclarationError(f"cj.either chooses between steps' values; {choice!r} is none.")
-    list(scope.tasks_of(choices))
+    scope.tasks_of(choices)
     return Handle(Either(scope, tuple(found)))
 
 
@@ -177,7 +177,7 @@ def _map_rows(
         return _loop_graph_call(scope, function, names, listed, [], more)
     constants, artifacts, sources = _constants(function, more)
     arguments, handles = _arguments(names, constants)
-    depends = dict.fromkeys(scope.tasks_of([*handles, *sources, *_after(more)]))
+    depends = scope.tasks_of([*handles, *sources, *_after(more)])
     loop = model.Loop(items=items)
     task = _record_loop(scope, function, loop, (arguments, artifacts), depends)
     return Handle(LoopValue(scope, task))
@@ -196,7 +196,7 @@ def _record_loop(
     if isinstance(function, steps.Step):
         template = calls.template_of(scope.recording, function)
         task = scope.record(function.name, template.name, arguments, depends, loop, **more)
-        calls.CallOutputs(scope, task, template).name((), "round")
+        template.output(scope, task, (), "round")
         return task
     graph = graphs.graph_of(scope.recording, function)
     graph.name((), "round")

@@ -46,7 +46,9 @@ def _take(scope: recorder.Scope, handle: Handle) -> Handle:
 
 def declare(workflow: Workflow[..., Any], given: Mapping[str, Any]) -> model.Workflow:
     """The whole workflow; `given` are values of its parameters."""
-    return record(workflow, given)[0]
+    declared, recording = record(workflow, given)
+    recording.forget()
+    return declared
 
 
 def record(
@@ -190,6 +192,10 @@ class GraphTemplate(Outputs):
             return None
         return self.name(path, "file")
 
+    def output(self, scope: recorder.Scope, task: str, path: Path, form: Form) -> str:
+        """The output's name: all calls have the same outputs."""
+        return self.name(path, form)
+
     def settle(self) -> bool:
         """Add the results that callers asked for since the last time."""
         missing = {n: key for key, n in self.wanted.items() if n not in self.results}
@@ -222,7 +228,7 @@ class GraphTemplate(Outputs):
             parts = (text,) if isinstance(text, str) else text.parts
             text = joined((wire.ROUND, *parts))
         assert self.scope is not None  # noqa: S101  set by run
-        list(self.scope.tasks_of(handles))
+        self.scope.tasks_of(handles)
         self.results[name] = model.Result(
             name=name, value=text, global_name=name if is_global else None
         )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any, Literal, NoReturn
+from typing import TYPE_CHECKING, Any, Literal, NoReturn, Protocol
 
 from couler_jobs.errors import DeclarationError
 from couler_jobs.spec import model, wire
@@ -21,9 +21,15 @@ class Producer:
 
     json = True  #: whether the text is JSON (else a container's plain text)
 
+    _text: model.Text | None = None
+
     def __init__(self, label: str, scope: Scope | None = None, task: str | None = None) -> None:
-        self.label, self.scope, self.task = label, scope, task
-        self._text: model.Text | None = None
+        self._label, self.scope, self.task = label, scope, task
+
+    @property
+    def label(self) -> str:
+        """What errors call it."""
+        return self._label
 
     @property
     def tasks(self) -> tuple[str, ...]:
@@ -137,34 +143,41 @@ class FileInput(Producer):
 class CallValue(Producer):
     """What a call returns: its template gives the parts that others ask for."""
 
-    def __init__(self, scope: Scope, task: str, outputs: Outputs) -> None:
-        super().__init__(f"the value of {task}", scope, task)
-        self._outputs = outputs
+    scope: Scope
+    task: str
+
+    def __init__(self, scope: Scope, task: str, called: Called) -> None:
+        # A workflow has thousands of these: what can be said of one is worked out when asked for.
+        self.scope, self.task, self._called = scope, task, called
+
+    @property
+    def label(self) -> str:
+        """What errors call it."""
+        return f"the value of {self.task}"
 
     def hint(self, path: Path) -> Any:
         """What the annotations of the step or workflow say of the part."""
-        return self._outputs.hint(path)
+        return self._called.hint(path)
 
     def file(self, path: Path) -> model.Output | None:
         """The output artifact that is the part."""
-        name = self._outputs.file(path)
-        if name is None or self.task is None:
-            return None
-        return model.Output(task=self.task, name=name, kind="artifact")
+        name = self._called.file(path)
+        return None if name is None else model.Output(task=self.task, name=name, kind="artifact")
 
     def reference(self, path: Path) -> model.Reference:
         """The output parameter that holds the part."""
-        if self._outputs.file(path) is not None:
+        if self._called.file(path) is not None:
             _refuse_file(self)
-        return self._output(self._outputs.name(path, "value"))
+        return self._output(path, "value")
 
     def items(self, path: Path) -> model.Reference:
         """The output parameter that holds the part's items."""
-        return self._output(self._outputs.name(path, "items"))
+        return self._output(path, "items")
 
-    def _output(self, name: str) -> model.Output:
-        assert self.task is not None  # noqa: S101  a call has a name
-        return model.Output(task=self.task, name=name)
+    def _output(self, path: Path, form: Form) -> model.Output:
+        return model.Output(
+            task=self.task, name=self._called.output(self.scope, self.task, path, form)
+        )
 
 
 class LoopValue(Producer):
@@ -322,6 +335,22 @@ class ItemValue(Producer):
         return model.Item(key=self._key)
 
 
+class Called(Protocol):
+    """The template of a step or workflow, as a call of it sees it."""
+
+    def hint(self, path: Path) -> Any:
+        """The annotation of the part at `path`; None where nothing is said."""
+        ...
+
+    def file(self, path: Path) -> str | None:
+        """The name of the output artifact that is the part at `path`; None if it is no file."""
+        ...
+
+    def output(self, scope: Scope, task: str, path: Path, form: Form) -> str:
+        """The name of the output that gives the part to those who follow this call."""
+        ...
+
+
 class Outputs:
     """The outputs that callers ask of a template, each in one of three forms.
 
@@ -334,14 +363,6 @@ class Outputs:
         self.wanted: dict[tuple[Path, Form], str] = {}
         self._names = Names()
 
-    def hint(self, path: Path) -> Any:
-        """The annotation of the part at `path`; None where nothing is said."""
-        return None
-
-    def file(self, path: Path) -> str | None:
-        """The name of the output artifact that is the part at `path`; None if it is no file."""
-        return None
-
     def name(self, path: Path, form: Form) -> str:
         """The output's name, made at the first request: `value`, `value-key`, `items`."""
         key = (path, form)
@@ -353,6 +374,8 @@ class Outputs:
 
 def joined(parts: Sequence[str | model.Reference]) -> model.Joined:
     """The parts, neighbouring texts in one."""
+    if len(parts) == 1:
+        return model.Joined(parts=tuple(parts))
     merged: list[str | model.Reference] = []
     for part in parts:
         if isinstance(part, str) and merged and isinstance(merged[-1], str):

@@ -67,22 +67,11 @@ class Scope:
         loop: model.Loop | None = None,
         **more: Any,
     ) -> str:
-        """Add a call that follows `depends`; the answer is its name in this graph.
+        """Add a call that follows `depends`, under the conditions around it.
 
+        The answer is its name in this graph.
         `more` are further fields of `model.Call`.
         """
-        return self.add(name, template, arguments, depends, loop, **more)
-
-    def add(
-        self,
-        name: str,
-        template: str | model.TemplateRef,
-        arguments: Arguments,
-        depends: Iterable[str],
-        loop: model.Loop | None = None,
-        **more: Any,
-    ) -> str:
-        """Add exactly this call, under the conditions around it."""
         task = self.names.take(name)
         if more.get("place") is None:
             more["place"] = self.place(sys._getframe(1))
@@ -128,15 +117,16 @@ class Scope:
     @contextmanager
     def under(self, found: Condition) -> Iterator[None]:
         """Calls made inside carry the condition."""
-        self.conditions.append((found.term, tuple(dict.fromkeys(self.tasks_of(found.handles)))))
+        self.conditions.append((found.term, tuple(self.tasks_of(found.handles))))
         try:
             yield
         finally:
             self.conditions.pop()
             self.last_condition = found
 
-    def tasks_of(self, handles: Iterable[Handle]) -> Iterator[str]:
-        """The calls of this graph that the handles come from."""
+    def tasks_of(self, handles: Iterable[Handle]) -> dict[str, None]:
+        """The calls of this graph that the handles come from, each once."""
+        found: dict[str, None] = {}
         for handle in handles:
             producer = producer_of(handle)
             if producer.scope is not self and producer.scope is not None:
@@ -144,7 +134,9 @@ class Scope:
                     f"{handle!r} belongs to another workflow than {self.name}: "
                     "pass it as an argument."
                 )
-            yield from producer.tasks
+            for task in producer.tasks:
+                found[task] = None
+        return found
 
     def taken(self, producer: Producer) -> Producer:
         """What a step returns that only reads the value, whatever the conditions around it."""
@@ -200,6 +192,13 @@ class Recording:
             for scope in self.scopes:
                 scope.choose_templates()
         return tuple(one for template in self.templates for one in template.templates())
+
+    def forget(self) -> None:
+        """Let go of all that was recorded: at once, not when cycles are looked for."""
+        self.scopes.clear()
+        self.made.clear()
+        self.templates.clear()
+        self.varying.clear()
 
 
 class Recorded(Protocol):

@@ -13,6 +13,8 @@ from couler_jobs.dsl.typed import encode, fields_of, key_of
 from couler_jobs.errors import DeclarationError
 from couler_jobs.spec import model, wire
 
+_SCALARS = (str, int, float)
+
 _NOW = (
     "{what} needs {handle} while the workflow is being recorded, and that exists only "
     "when it runs: {instead}."
@@ -245,8 +247,8 @@ def constant(value: object, operator: str, json: bool) -> model.Constant:
 def text(value: Any) -> tuple[model.Text, list[Handle]]:
     """`value`, which may have handles inside, as JSON text, and the handles that it has."""
     if isinstance(value, Handle):
-        return producer_of(value).text(path_of(value)), [value]
-    if value is None or isinstance(value, str | int | float):
+        return value._producer.text(value._path), [value]
+    if value is None or isinstance(value, _SCALARS):
         return wire.encode(value), []
     handles: list[Handle] = []
     parts: list[str | model.Reference] = []

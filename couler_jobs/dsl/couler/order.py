@@ -78,7 +78,7 @@ class CoulerScope(Scope):
             before = tuple(dict.fromkeys((*self._start, *depends)))
         self._count_into_group()
         ordered = more | {"depends_on": self._depends_on(before)}
-        task = self.add(name, template, arguments, before, loop, **ordered)
+        task = super().record(name, template, arguments, before, loop, **ordered)
         for end in before:
             self._ends.pop(end, None)
         self._ends[task] = None
