@@ -24,7 +24,7 @@ from couler_jobs.backends.local.values import Probe
 from couler_jobs.errors import Rejected
 from couler_jobs.spec.status import Phase, RunInfo
 from tests.backends.local.driving import RUN, Drive, dag, script, step, steps, workflow
-from tests.backends.local.processes import gone, kill, pid_in, supervised
+from tests.backends.local.processes import gone, kill, pid_in, soon, supervised
 from tests.backends.workflows import finish, wait_until
 
 SERVE = script("serve", daemon=True)
@@ -426,16 +426,19 @@ def test_a_step_talks_to_a_daemon_that_is_gone_afterwards(
     assert gone(pid_in(tmp_path / "pid"))
 
 
-def test_a_daemon_that_never_is_ready_waits_for_its_deadline(
-    local: LocalBackend, tmp_path: Path
-) -> None:
-    never = {"exec": {"command": ["false"]}, "periodSeconds": 1}
-    manifest = serving(tmp_path, ASKS, readinessProbe=never)
-    manifest["spec"]["activeDeadlineSeconds"] = 3
-    run = finish(local, local.submit(manifest).name)
-    assert run.phase is Phase.FAILED
-    assert f"{run.name}.ask" not in run.nodes or run.nodes[f"{run.name}.ask"].phase is Phase.OMITTED
-    assert gone(pid_in(tmp_path / "pid"))
+def test_nothing_goes_on_while_a_daemon_is_not_ready(local: LocalBackend, tmp_path: Path) -> None:
+    never = {"exec": {"command": ["sh", "-c", f"echo >> {tmp_path}/asked; false"]}}
+    name = local.submit(serving(tmp_path, ASKS, readinessProbe=never)).name
+    server = pid_in(tmp_path / "pid")
+    assert soon(lambda: (tmp_path / "asked").exists() and asked(tmp_path) > 1)
+    assert f"{name}.ask" not in local.get(name).nodes
+    local.terminate(name)
+    assert finish(local, name).phase is Phase.FAILED
+    assert gone(server)
+
+
+def asked(folder: Path) -> int:
+    return (folder / "asked").read_text().count("\n")
 
 
 def test_a_run_that_is_stopped_leaves_no_daemon(local: LocalBackend, tmp_path: Path) -> None:
