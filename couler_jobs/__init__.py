@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from couler_jobs.dsl.here import run_here as run_here
     from couler_jobs.dsl.hooks import hook as hook
     from couler_jobs.dsl.kinds import http as http
+    from couler_jobs.dsl.kinds import plugin as plugin
     from couler_jobs.dsl.kinds import resource as resource
     from couler_jobs.dsl.kinds import stored as stored
     from couler_jobs.dsl.kinds import suspend as suspend
@@ -83,7 +84,7 @@ _MODULES = {
     ),
     "dsl.entries": ("config_key", "secret"),
     "dsl.hooks": ("hook",),
-    "dsl.kinds": ("http", "resource", "stored", "suspend"),
+    "dsl.kinds": ("http", "plugin", "resource", "stored", "suspend"),
     "dsl.locations": (
         "artifactory",
         "azure",

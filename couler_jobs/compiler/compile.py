@@ -166,12 +166,13 @@ _PLAIN_TYPES = {
     "http": "HTTP",
     "suspend": "SuspendTemplate",
     "containerSet": "ContainerSetTemplate",
-    "plugin": "Plugin",
     "data": "Data",
 }
 
 
 def _plain(plain: model.Plain, target: Target) -> Fields:
+    if plain.kind == "plugin":  # whose fields are the plugin's own, in every version
+        return {"plugin": json.loads(plain.fields)}
     where = f"The {plain.kind} of {plain.name}"
     return {plain.kind: _extra(plain.fields, _PLAIN_TYPES[plain.kind], target, where)}
 

@@ -1,4 +1,4 @@
-"""Steps that run no program: a pause, a Kubernetes object, a request, a stored template."""
+"""Steps that run no program of ours: a pause, an object, a request, a plugin, a stored template."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from couler_jobs.dsl.entries import Entry, secret_selector
 from couler_jobs.dsl.hooks import hooks_of
 from couler_jobs.dsl.leaves import Inputs, record, record_call, unexpanded
 from couler_jobs.dsl.options import PodOptions, pod_words
-from couler_jobs.dsl.units import seconds
+from couler_jobs.dsl.units import extra_json, seconds
 from couler_jobs.errors import DeclarationError
 from couler_jobs.spec import model
 from couler_jobs.spec.names import parameter_name, template_name
@@ -154,6 +154,39 @@ def _header(inputs: Inputs, name: str, value: Any) -> Fields:
     return {"name": name, "value": inputs.tagged(what, f"header-{parameter_name(name)}", value)}
 
 
+def plugin(
+    name: str,
+    fields: Mapping[str, Any] | None = None,
+    /,
+    *,
+    outputs: Sequence[str] = (),
+    after: Any = None,
+    **options: Unpack[words.LeafWords],
+) -> Any:
+    """Have an executor plugin do it: `sent = cj.plugin("slack", {"text": text})`.
+
+    The plugin has to be installed in the cluster, and Argo's agent calls it
+    (https://argo-workflows.readthedocs.io/en/latest/executor_plugins/). fields: what it is given,
+    in which values of steps may stand anywhere: each arrives as a text, JSON where it is no text.
+    outputs: names of parameters that it answers with; `sent["name"]` is the text, and the answer
+    itself stands for the `result` of its reply. after, and further options: as of a step, but for
+    timeout, which Argo does not keep here. Raises `DeclarationError` for a wrong one.
+    """
+    if not name:
+        raise DeclarationError(f"cj.plugin takes a plugin's name, such as 'slack', not {name!r}.")
+    if options.get("timeout") is not None:
+        raise DeclarationError("cj.plugin has no timeout: the plugin itself says when it gives up.")
+    inputs = Inputs()
+    body: Fields = {name: inputs.within(f"A field of {name}", dict(fields or {}))}
+    found = tuple(_plugin_output(one) for one in outputs)
+    return _recorded("plugin", body, inputs, found, after, {"name": name, **options})
+
+
+def _plugin_output(name: str) -> model.OutputFile:
+    """An output that the plugin's reply has: Argo's checks want it to be said, as `supplied`."""
+    return model.OutputFile(name=parameter_name(name), path=None, extra='{"supplied": {}}')
+
+
 def stored(
     owner: str,
     template: str,
@@ -210,7 +243,7 @@ def _recorded(
     leaf = model.Plain(
         name=template_name(options.get("name") or kind),
         kind=kind,
-        fields=json.dumps({n: value for n, value in fields.items() if value is not None}),
+        fields=extra_json({n: value for n, value in fields.items() if value is not None}),
         outputs=outputs,
         retry=own.retry,
         timeout=own.timeout,

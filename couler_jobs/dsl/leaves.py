@@ -85,6 +85,16 @@ class Inputs:
             return "{{inputs.parameters." + found + "}}"
         return "{{=" + plain_text(f"inputs.parameters['{found}']") + "}}"
 
+    def within(self, what: str, value: Any) -> Any:
+        """Fields of a template, at any depth, in which the values of steps are texts."""
+        if isinstance(value, Mapping):
+            return {unexpanded(what, str(k)): self.within(what, one) for k, one in value.items()}
+        if isinstance(value, list | tuple):
+            return [self.within(what, one) for one in value]
+        if isinstance(value, str | Handle):
+            return self.tagged(what, f"value-{len(self.texts) + 1}", value)
+        return value
+
     def argument(self, name: str, value: Any) -> None:
         """An argument of a template known by name only: texts as they are, other values as JSON."""
         text, handles = values.text(value)
@@ -153,7 +163,7 @@ def record(
     """Add a call of the template, which is called as the leaf; the answer is what it leaves."""
     place = scope.place(sys._getframe(1))
     made = _shared(scope.recording, replace(leaf, place=place, **inputs.fields()))
-    has_result = isinstance(leaf, model.Pod) or leaf.kind == "http"
+    has_result = isinstance(leaf, model.Pod) or leaf.kind in ("http", "plugin")
     return record_call(
         scope, leaf.name, made.name, inputs, leaf.outputs, after, hooks, has_result=has_result
     )

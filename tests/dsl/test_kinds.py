@@ -253,6 +253,69 @@ def test_what_makes_no_sense_of_a_request_is_refused(url: Any, options: Any, wor
         flow.compile()
 
 
+# --- executor plugins
+
+
+@pytest.mark.parametrize("target", TARGETS)
+def test_a_plugin_is_given_the_values_of_steps_as_texts(target: str) -> None:
+    @cj.workflow
+    def flow(day: str = "x") -> Any:
+        date = cj.container("alpine:3", command="date", name="date")
+        sent = cj.plugin(
+            "slack",
+            {"text": date, "blocks": [{"day": day}, 5, True], "to": "all"},
+            outputs=["id"],
+            retries=1,
+        )
+        same(sent["id"])
+        return same(sent)
+
+    manifest = compiled(flow, target)
+    found = template(manifest, "slack")
+    fields = found["plugin"]["slack"]
+    assert fields.pop("text") == "{{inputs.parameters.value-1}}"
+    assert fields["blocks"][0].pop("day").startswith("{{=inputs.parameters['value-2'] startsWith")
+    assert fields == {"blocks": [{}, 5, True], "to": "all"}
+    assert found["outputs"]["parameters"] == [{"name": "id", "valueFrom": {"supplied": {}}}]
+    assert found["retryStrategy"]["limit"] == "1"
+    given = [task(manifest, name)["arguments"]["parameters"][0] for name in ("same", "same-2")]
+    assert [one["value"] for one in given] == [
+        "{{tasks.slack.outputs.parameters.id}}",
+        "{{tasks.slack.outputs.result}}",
+    ]
+    assert cj.lint(manifest, target) == []
+
+
+def test_a_plugin_without_fields_is_called_all_the_same() -> None:
+    @cj.workflow
+    def flow() -> None:
+        cj.plugin("hello", name="greet")
+
+    assert template(compiled(flow), "greet") == {"name": "greet", "plugin": {"hello": {}}}
+
+
+@pytest.mark.parametrize(
+    ("name", "fields", "options", "words"),
+    [
+        ("", {}, {}, "takes a plugin's name"),
+        ("hello", {"a": ["{{b}}"]}, {}, r"A field of hello holds '\{\{'"),
+        ("hello", {"{{b}}": 1}, {}, r"A field of hello holds '\{\{'"),
+        ("hello", {"a": {1}}, {}, "are no JSON"),
+        ("hello", {}, {"timeout": "5m"}, "cj.plugin has no timeout"),
+        ("hello", {}, {"image": "x"}, "cj.plugin has no option 'image'"),
+    ],
+)
+def test_what_makes_no_sense_of_a_plugin_is_refused(
+    name: str, fields: Any, options: Any, words: str
+) -> None:
+    @cj.workflow
+    def flow() -> None:
+        cj.plugin(name, fields, **options)
+
+    with pytest.raises(DeclarationError, match=words):
+        flow.compile()
+
+
 # --- stored templates
 
 
