@@ -20,6 +20,7 @@ from typing import Any
 
 from couler_jobs.dsl.braces import without_tags
 from couler_jobs.errors import DeclarationError
+from couler_jobs.spec.place import shown
 
 
 def script(function: Callable[..., Any]) -> str:
@@ -191,9 +192,9 @@ class _Definition:
         for decorator in _decorators(self.tree):
             if not _is_step(decorator, names):
                 raise DeclarationError(
-                    f"The decorator @{ast.unparse(decorator)} ({self.filename}, line "
-                    f"{decorator.lineno}) would not travel with the step: use it on a function "
-                    "that the step calls."
+                    f"The decorator @{ast.unparse(decorator)} "
+                    f"({shown(self.filename, decorator.lineno)}) would not travel with the step: "
+                    "use it on a function that the step calls."
                 )
 
     def where(self, name: str) -> str:
@@ -203,7 +204,7 @@ class _Definition:
             for node in ast.walk(self.tree)
             if isinstance(node, ast.Name) and node.id == name
         ]
-        return f"{self.filename}, line {min(lines)}" if lines else self.filename
+        return shown(self.filename, min(lines)) if lines else self.filename
 
 
 def _is_ours(value: Any) -> bool:

@@ -179,5 +179,10 @@ def test_a_line_in_a_notebook_is_that_of_the_cell(capsys: Output) -> None:
         text = "@cj.workflow\ndef flow():\n    if cj.workflow_name(): pass\ncj.compile(flow)"
         found = shell.run_cell(text, store_history=True)
         assert str(found.error_in_exec).startswith("In[2], line 3: `if` (or")
+        text = "lock = object()\n@cj.step\ndef f(): lock\n@cj.workflow\ndef g(): f()\ncj.compile(g)"
+        found = shell.run_cell(text, store_history=True)
+        said = str(found.error_in_exec)
+        assert said.startswith("In[3], line 5: f uses 'lock' (In[3], line 3)")
+        assert capsys.readouterr().out.count("\n") < 4, "no line of this package is shown"
     finally:
         InteractiveShell.clear_instance()
