@@ -343,6 +343,15 @@ def test_a_global_output_has_one_name_for_the_run() -> None:
     assert cj.lint(manifest) == []
 
 
+def test_two_global_outputs_of_one_file_name_have_two_names_for_the_run() -> None:
+    for name in ("one", "two"):
+        output = couler.create_parameter_artifact("/tmp/day.txt", is_global=True)
+        shell(name, "echo monday > /tmp/day.txt", output=output)
+    manifest = cj.compile()
+    found = [template(manifest, name)["outputs"]["parameters"][0] for name in ("one", "two")]
+    assert len({declared["globalName"] for declared in found}) == 2
+
+
 def test_an_outputs_folder_keeps_what_lies_in_it(tmp_path: Path) -> None:
     (tmp_path / "there.txt").write_text("was here", encoding="utf-8")
     output = couler.create_parameter_artifact(str(tmp_path / "out.txt"))

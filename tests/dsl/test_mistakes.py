@@ -157,6 +157,7 @@ WITH_AN_ANSWER = {
 OUTSIDE = {
     **{f"@cj.step({words})\ndef f() -> None: ...": said for words, said in STEPS_OF.items()},
     **{f"@cj.workflow({words})\ndef f(): ...": said for words, said in FLOWS_OF.items()},
+    "couler.set_dependencies(lambda: 0, 3)": "dependencies=3: it is a list of names or a text",
     "cj.stpe": "module 'couler_jobs' has no attribute 'stpe': did you mean 'step'?",
     "cj.step(lambda x: x)": "A lambda has no name to run as a step by",
     "@cj.step\n@cj.step\ndef f() -> None: ...": "<step f> is no function, so it cannot be a step",
