@@ -518,3 +518,22 @@ def test_the_manifest_is_left_as_it_was() -> None:
     before = copy.deepcopy(manifest)
     lint(manifest)
     assert manifest == before
+
+
+@pytest.mark.parametrize(
+    ("manifest", "path"),
+    [
+        (leaf(metadata={"labels": {"a b": "x"}}), "spec.templates[1].metadata.labels.a b"),
+        (leaf(metadata={"labels": {"a": "x y"}}), "spec.templates[1].metadata.labels.a"),
+        (leaf(metadata={"annotations": {"!": ""}}), "spec.templates[1].metadata.annotations.!"),
+        (workflow(podMetadata={"labels": {"-": "x"}}), "spec.podMetadata.labels.-"),
+    ],
+)
+def test_a_label_that_no_pod_can_have_is_a_warning(manifest: dict[str, Any], path: str) -> None:
+    (finding,) = lint(manifest)
+    assert (finding.severity, finding.code, finding.path) == ("warning", "label", path)
+    assert "The pod will be refused when the step runs." in finding.message
+
+
+def test_a_label_that_is_known_when_the_step_runs_is_fine() -> None:
+    assert lint(leaf(metadata={"labels": {"m": "{{inputs.parameters.m}}"}})) == []

@@ -36,23 +36,39 @@ def check_metadata(manifest: dict[str, Any], kind: str, report: Report) -> None:
     if not name and not generated:
         refuse("name", (_METADATA, "name"), f"The {kind} has no name.", "Write `metadata.name`.")
     _length(name, kind, report)
-    _labels(metadata, refuse)
+    _labels(metadata, _METADATA, refuse)
     _rest(metadata, refuse)
 
 
-def _labels(metadata: dict[str, Any], refuse: Refuse) -> None:
+def advise_pod(metadata: dict[str, Any], path: Path, report: Report) -> None:
+    """Warn about labels and annotations with which Kubernetes will refuse a pod of a step.
+
+    Nobody looks at them before. What holds a `{{tag}}` is known only then.
+    """
+
+    def warn(code: str, where: Path, said: str, fix: str = "") -> None:
+        report.warning(code, where, f"{said} The pod will be refused when the step runs.", fix)
+
+    known = {
+        word: {k: v for k, v in metadata.get(word, {}).items() if "{{" not in k + v}
+        for word in ("labels", "annotations")
+    }
+    _labels(known, path, warn)
+
+
+def _labels(metadata: dict[str, Any], path: Path, refuse: Refuse) -> None:
     for key, value in metadata.get("labels", {}).items():
-        where = ((_METADATA, "labels"), key)
+        where = ((path, "labels"), key)
         if not is_qualified_name(key):
             refuse("label", where, f"{shown(key)} cannot be the name of a label.")
         if not is_label_value(value):
             refuse("label", where, f"{shown(value)} cannot be the value of a label.")
     annotations = metadata.get("annotations", {})
     if sum(map(_bytes, annotations)) + sum(map(_bytes, annotations.values())) > _MOST_ANNOTATED:
-        refuse("limit", (_METADATA, "annotations"), "All annotations have at most 256 KiB.")
+        refuse("limit", (path, "annotations"), "All annotations have at most 256 KiB.")
     for key in annotations:
         if not is_qualified_name(key.lower()):
-            where = ((_METADATA, "annotations"), key)
+            where = ((path, "annotations"), key)
             refuse("label", where, f"{shown(key)} cannot be the name of an annotation.")
 
 

@@ -9,6 +9,7 @@ from couler_jobs.compiler.lint.arguments import check_arguments
 from couler_jobs.compiler.lint.context import Checking, Context, run
 from couler_jobs.compiler.lint.deep import check_deep
 from couler_jobs.compiler.lint.loops import check_hooks
+from couler_jobs.compiler.lint.metadata import advise_pod
 from couler_jobs.compiler.lint.names import check_field_name
 from couler_jobs.compiler.lint.openings import check_pod_metadata
 from couler_jobs.compiler.lint.report import shown
@@ -75,6 +76,8 @@ def _advise(context: Context) -> None:
     for body, path in places:
         if body is not spec:
             advise_deprecated(body, path, report)
+        of_pods = "podMetadata" if body is spec else "metadata"
+        advise_pod(body.get(of_pods, {}), (path, of_pods), report)
         if "synchronization" in body:
             advise_deprecated(body["synchronization"], (path, "synchronization"), report)
 
