@@ -9,6 +9,7 @@ if TYPE_CHECKING:
     from couler_jobs.build import compile as compile
     from couler_jobs.compiler.lint import lint as lint
     from couler_jobs.compiler.yaml import to_yaml as to_yaml
+    from couler_jobs.dsl.container_sets import container_set as container_set
     from couler_jobs.dsl.containers import container as container
     from couler_jobs.dsl.control import and_ as and_
     from couler_jobs.dsl.control import either as either
@@ -67,6 +68,7 @@ _MODULES = {
     "build": ("compile",),
     "compiler.lint": ("lint",),
     "compiler.yaml": ("to_yaml",),
+    "dsl.container_sets": ("container_set",),
     "dsl.containers": ("container",),
     "dsl.control": (
         "and_",

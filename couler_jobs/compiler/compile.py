@@ -155,10 +155,27 @@ def _leaf(leaf: model.Pod | model.Plain, target: Target) -> Fields:
 
 
 def _pod(pod: model.Pod, target: Target) -> Fields:
+    if isinstance(pod, model.ContainerSet):
+        return {"containerSet": _container_set(pod, target)}
     kind = "container" if pod.container.source is None else "script"
     types = {"container": "Container", "script": "ScriptTemplate"}
     more = _extra(pod.container.extra, types[kind], target, f"The {kind} of {pod.name}")
     return {kind: _container(pod.container) | more}
+
+
+def _container_set(pod: model.ContainerSet, target: Target) -> Fields:
+    where = f"The container set {pod.name}"
+    nodes = [_container_node(pod, member, target) for member in pod.members]
+    return {"containers": nodes, **_extra(pod.set_extra, "ContainerSetTemplate", target, where)}
+
+
+def _container_node(
+    pod: model.ContainerSet, member: tuple[str, model.Container, tuple[str, ...]], target: Target
+) -> Fields:
+    name, container, dependencies = member
+    more = _extra(container.extra, "ContainerNode", target, f"The container {name} of {pod.name}")
+    needs = {"dependencies": list(dependencies)} if dependencies else {}
+    return {"name": name, **_container(container), **needs, **more}
 
 
 _PLAIN_TYPES = {
@@ -238,7 +255,7 @@ _POD = Writer("", ())
 def _container(container: model.Container) -> Fields:
     found: Fields = {"image": container.image}
     if container.command:
-        found["command"] = list(container.command)
+        found["command"] = [_POD.text(word) for word in container.command]
     if container.args:
         found["args"] = [_POD.text(arg) for arg in container.args]
     if container.source is not None:

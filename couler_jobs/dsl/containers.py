@@ -47,17 +47,11 @@ def container(
     inputs = Inputs()
     for path, value in (files or {}).items():
         inputs.file(path, value)
-    made = model.Container(
-        image=image,
-        command=_texts(inputs, "command", command_words(command)),
-        args=_texts(inputs, "args", args),
-        env=_env(inputs, options.get("env")),
-        memory=own.memory,
-        cpu=own.cpu,
-        resources=own.resources,
-        working_dir=own.working_dir,
-        pull_policy=own.pull_policy,
-        extra=with_mounts(own.container_extra, scope.recording.mounts),
+    made = container_of(
+        inputs,
+        {**options, "image": image, "command": command, "args": args},
+        own,
+        with_mounts(own.container_extra, scope.recording.mounts),
     )
     leaf = model.Pod(
         name=template_name(options.get("name") or image_name(image)),
@@ -68,6 +62,25 @@ def container(
         extra=own.extra,
     )
     return record(scope, leaf, inputs, after, own.hooks)
+
+
+def container_of(
+    inputs: Inputs, said: Mapping[str, Any], own: PodOptions, extra: str, prefix: str = ""
+) -> model.Container:
+    """The container that these words say; `prefix` begins the names of its input parameters."""
+    command = command_words(said.get("command"))
+    return model.Container(
+        image=said["image"],
+        command=_texts(inputs, f"{prefix}command", command),
+        args=_texts(inputs, f"{prefix}args", said.get("args") or ()),
+        env=_env(inputs, prefix, said.get("env")),
+        memory=own.memory,
+        cpu=own.cpu,
+        resources=own.resources,
+        working_dir=own.working_dir,
+        pull_policy=own.pull_policy,
+        extra=extra,
+    )
 
 
 def _texts(inputs: Inputs, word: str, given: Any) -> Any:
@@ -82,12 +95,14 @@ def _texts(inputs: Inputs, word: str, given: Any) -> Any:
     )
 
 
-def _env(inputs: Inputs, env: Any) -> tuple[tuple[str, model.Text | model.EnvSource], ...]:
+def _env(
+    inputs: Inputs, prefix: str, env: Any
+) -> tuple[tuple[str, model.Text | model.EnvSource], ...]:
     found: list[tuple[str, model.Text | model.EnvSource]] = []
     for name, value in (env or {}).items():
         if isinstance(value, Handle):
-            text = inputs.text(f"The variable {name}", f"env-{parameter_name(name)}", value)
-            found.append((name, text))
+            parameter = f"{prefix}env-{parameter_name(name)}"
+            found.append((name, inputs.text(f"The variable {name}", parameter, value)))
         else:
             found += env_texts({name: value})
     return tuple(found)

@@ -64,6 +64,27 @@ class PodWords(SharedWords, LeafWords, total=False):
     container_extra: Mapping[str, Any] | None
 
 
+class MemberWords(TypedDict, total=False):
+    """What may be said of one container of a `container_set`; `after` are names of others."""
+
+    image: str
+    command: str | Sequence[Any]
+    args: Sequence[Any]
+    env: Mapping[str, Any] | None
+    env_from: Any
+    after: str | Sequence[str]
+    memory: str | None
+    cpu: float | str | None
+    gpu: int | Mapping[str, int] | None
+    working_dir: str | None
+    pull_policy: str | None
+    container_extra: Mapping[str, Any] | None
+
+
+class SetWords(SharedWords, LeafWords, total=False):
+    """Options of several containers in one pod."""
+
+
 class StepWords(PodWords, total=False):
     """Options of a Python function that runs as a step."""
 

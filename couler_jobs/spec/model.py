@@ -186,7 +186,7 @@ class Container:
     """What runs in a pod: a command, or a script's source that follows the command."""
 
     image: str
-    command: tuple[str, ...] = ()
+    command: tuple[Text, ...] = ()
     args: tuple[Text, ...] = ()
     source: str | None = None
     env: tuple[tuple[str, Text | EnvSource], ...] = ()
@@ -217,6 +217,14 @@ class Pod(Leaf):
     """A template that runs one container."""
 
     container: Container
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ContainerSet(Pod):
+    """A template that runs several containers in one pod; `container` is the one called `main`."""
+
+    members: tuple[tuple[str, Container, tuple[str, ...]], ...]  #: name, and whom it follows
+    set_extra: str = "{}"  #: further fields of the set, a JSON object
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

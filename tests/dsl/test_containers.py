@@ -249,3 +249,13 @@ def test_what_a_container_leaves_is_refused_where_it_cannot_stand(use: Any, word
 def test_a_container_outside_of_a_workflow_is_refused() -> None:
     with pytest.raises(DeclarationError, match=r"cj\.container has a meaning only inside"):
         cj.container("alpine:3")
+
+
+def test_a_value_stands_in_the_command_itself() -> None:
+    @cj.workflow
+    def flow() -> None:
+        date = cj.container("alpine:3", command="date", name="date")
+        cj.container("alpine:3", command=["echo", date], name="said")
+
+    found = template(compiled(flow), "said")["container"]
+    assert found["command"] == ["echo", "{{inputs.parameters.command-1}}"]
