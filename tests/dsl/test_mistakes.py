@@ -139,7 +139,6 @@ WITH_AN_ANSWER = {
     "if out[0] == '1': out = None": "couler.when(couler.equal(...), function)",
     "if out != '1': out = None": "couler.when(couler.equal(...), function)",
     "if out > 1: out = None": "couler.when(couler.equal(...), function)",
-    "if out: out = None": "`if` (or `and`, `or`, `not`) needs the output 'result' of a",
     "if '1' in out: out = None": "couler.when(couler.equal(...), function)",
     "f'{out}'": "An f-string needs the output 'result' of a",
     "'%s' % out": "Text needs the output 'result' of a",
@@ -248,7 +247,7 @@ def test_a_step_s_answer_is_a_list_as_in_couler() -> None:
     out: Any = couler.run_container("alpine", "true", step_name="a")
     (only,) = out
     both: Any = couler.run_container("alpine", "true", args=out + [only], step_name="b")  # noqa: RUF005
-    assert [len(out), len(both)] == [1, 1]
+    assert [len(out), len(both), bool(out)] == [1, 1, True]
     assert out not in (None, [])
     couler.when(out == both, lambda: couler.run_container("alpine", "true", step_name="c"))
     found = cj.compile()["spec"]["templates"][0]["steps"]

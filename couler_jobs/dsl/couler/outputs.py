@@ -102,13 +102,11 @@ class JobOutput(Handle):
 class Outputs(list[Handle]):
     """What a step leaves: a list, and where a text is meant, the first text in it.
 
-    A list that would be compared, added to a text or written into one in silence says what to do.
+    A list that would be compared, added to a text or written into one in silence says what to do;
+    `if answer:` asks, as in Couler, whether the step leaves anything.
     """
 
     __hash__ = None
-
-    def __bool__(self) -> bool:
-        return bool(self._text()) if len(self) else False
 
     def __getitem__(self, key: Any) -> Any:
         if isinstance(key, str):
