@@ -93,6 +93,7 @@ class Cut:
                 depends=tuple([_renamed(term, part.rename) for term in own]) if own else (),
                 depends_on=self._expression(call, part),
                 extra=call.extra,
+                place=call.place,
                 **self._seen(call, part),
             )
 

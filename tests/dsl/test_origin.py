@@ -186,3 +186,22 @@ def test_a_line_in_a_notebook_is_that_of_the_cell(capsys: Output) -> None:
         assert capsys.readouterr().out.count("\n") < 4, "no line of this package is shown"
     finally:
         InteractiveShell.clear_instance()
+
+
+def test_a_call_that_reads_what_another_part_leaves_keeps_its_place(tmp_path: Path) -> None:
+    path = tmp_path / "flow.py"
+    calls = "".join(f"    rows = more(rows, {number})\n" for number in range(300))
+    more = "@cj.step\ndef more(rows: int, by: int) -> int: return rows + by\n"
+    text = f"{STEPS}{more}@cj.workflow\ndef flow():\n    rows = count('x')\n{calls}"
+    path.write_text(text, encoding="utf-8")
+    from couler_jobs.inputs import read_placed
+
+    manifest, origin = read_placed(path, "4.1")
+    assert origin is not None
+    told = {
+        origin(f"spec.templates[{index}].dag.tasks[{place}]")
+        for index, template in enumerate(manifest["spec"]["templates"])
+        for place, task in enumerate(template.get("dag", {}).get("tasks", ()))
+        if "part" not in task["name"]
+    }
+    assert len({said.partition(":")[0] for said in told}) == 301
