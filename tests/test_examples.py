@@ -117,7 +117,10 @@ def test_an_example_has_nothing_to_complain_of(example: Path, target: str) -> No
 
 
 @pytest.mark.parametrize("stem", RETURNS)
-def test_an_example_runs_in_this_process(stem: str) -> None:
+def test_an_example_runs_in_this_process(
+    stem: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)  # where the files that its steps write belong
     with own_workflow(FOLDER / f"{stem}.py") as workflow:
         assert cj.run_here(workflow) == RETURNS[stem]
 
