@@ -189,11 +189,23 @@ def test_braces_are_written_so_that_argo_sees_none() -> None:
 
 
 @pytest.mark.parametrize(
-    "text", ['x = f"{{a}}"', "x = {1: { 2: 3}}", "x = '{{{{{'", "x = rb'\\d{{'"]
+    "text",
+    [
+        'x = f"{{a}}"',
+        "x = {1: { 2: 3}}",
+        "x = '{{{{{'",
+        "x = rb'\\d{{'",
+        "x = 'costs $$5, $$$'",
+        "x = 1  # $$ and $(HOME)",
+        "x = r'^\\$$'",
+        "x = f'$${1}$(ARGO_POD_NAME)'",
+        "x = b'echo $$ $(NAME)'",
+        "x = r'$(A.b-c)'",
+    ],
 )
 def test_a_script_without_tags_means_the_same(text: str) -> None:
     safe = without_tags(text, "x")
-    assert "{{" not in safe
+    assert not re.search(r"\{\{|\$\$|\$\([\w.-]+\)", safe)
     assert ast.dump(ast.parse(safe)) == ast.dump(ast.parse(text))
 
 

@@ -251,12 +251,16 @@ class ArgoServerBackend(Backend):
 
     def _shut_down(self, request: Request, name: str) -> RunInfo:
         try:
-            return self._run(request)
+            there = self._server.ask(request)
         except Rejected:
             run = self.get(name)
             if not run.ended:
                 raise
             return run  # it had ended before we came
+        if there.get("spec", {}).get("suspend"):
+            # The controller looks no further at a suspended workflow, not even to end it.
+            return self.resume(name)
+        return run_info(there)
 
 
 def _created(run: RunInfo) -> float:

@@ -297,9 +297,11 @@ class KubernetesBackend(Backend):
 
     def _shut_down(self, name: str, how: str) -> RunInfo:
         run = run_info(nodes.without_nodes(self._objects.get(Resource.WORKFLOW, name)))
-        if run.ended or run.shutdown in (how, "Terminate"):
+        if run.ended or (run.shutdown in (how, "Terminate") and not run.suspended):
             return self.get(name)
-        return self._changed(name, {"spec": {"shutdown": how}})
+        how = run.shutdown if run.shutdown == "Terminate" else how
+        # The controller looks no further at a suspended workflow, not even to end it.
+        return self._changed(name, {"spec": {"shutdown": how, "suspend": None}})
 
     def _resume(self, name: str, node: str | None, said: Mapping[str, str]) -> RunInfo:
         there = self._objects.get(Resource.WORKFLOW, name)

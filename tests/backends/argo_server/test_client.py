@@ -204,6 +204,26 @@ def test_a_running_workflow_is_shut_down(
 
 
 @pytest.mark.parametrize("verb", ["stop", "terminate"])
+def test_a_suspended_workflow_is_resumed_to_be_shut_down(
+    verb: str, argo: FakeArgo, backend: ArgoServerBackend
+) -> None:
+    argo.put("workflows", "run", status={"phase": "Running"})
+    backend.suspend("run")
+    run = getattr(backend, verb)("run")
+    assert (run.shutdown, run.suspended) == (verb.capitalize(), False)
+
+
+@pytest.mark.parametrize("verb", ["stop", "terminate"])
+def test_a_node_that_waits_is_not_passed_by_a_shutdown(
+    verb: str, argo: FakeArgo, backend: ArgoServerBackend
+) -> None:
+    node = {"id": "run-1", "name": "run[0].ask", "type": "Suspend", "phase": "Running"}
+    argo.put("workflows", "run", status={"phase": "Running", "nodes": {"run-1": node}})
+    getattr(backend, verb)("run")
+    assert not any(request.path.endswith("/resume") for request in argo.requests)
+
+
+@pytest.mark.parametrize("verb", ["stop", "terminate"])
 @pytest.mark.parametrize("phase", ["Succeeded", "Failed", "Error"])
 def test_shutting_down_an_ended_workflow_answers_it_as_it_is(
     phase: str, verb: str, argo: FakeArgo, backend: ArgoServerBackend

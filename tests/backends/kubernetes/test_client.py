@@ -160,6 +160,17 @@ def test_ending_sets_the_shutdown(
         assert getattr(backend, call)("run").shutdown == how
 
 
+@pytest.mark.parametrize(("call", "how"), [("stop", "Stop"), ("terminate", "Terminate")])
+@pytest.mark.parametrize("before", ["", "Terminate"])
+def test_ending_what_is_suspended_ends_the_suspension_too(
+    backend: KubernetesBackend, objects: MemoryObjects, before: str, call: str, how: str
+) -> None:
+    spec = {"suspend": True, **({"shutdown": before} if before else {})}
+    objects.add(W, "run", spec=spec, status={"phase": "Running"})
+    run = getattr(backend, call)("run")
+    assert (run.shutdown, run.suspended) == (before or how, False)
+
+
 def test_a_stop_does_not_weaken_a_terminate(
     backend: KubernetesBackend, objects: MemoryObjects
 ) -> None:
