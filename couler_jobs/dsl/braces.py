@@ -13,7 +13,7 @@ from collections.abc import Iterator
 
 from couler_jobs.errors import DeclarationError
 
-_EXPANDED = re.compile(r"\{\{|\$\$|\$\([-._a-zA-Z][-._a-zA-Z0-9]*\)")
+EXPANDED = re.compile(r"\{\{|\$\$|\$\([-._a-zA-Z][-._a-zA-Z0-9]*\)")
 _QUOTES = ('"', "'", '"""', "'''")
 
 
@@ -23,10 +23,10 @@ def without_tags(text: str, name: str) -> str:
     Each is rewritten in the first of several ways after which the script still parses to the same
     tree. `name` is the step's, for the `DeclarationError` where there is no such way.
     """
-    found = _EXPANDED.search(text)
+    found = EXPANDED.search(text)
     while found:
         text = _rewritten(text, found.start(), name)
-        found = _EXPANDED.search(text, found.start())
+        found = EXPANDED.search(text, found.start())
     return text
 
 

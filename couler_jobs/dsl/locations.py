@@ -11,6 +11,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
+from couler_jobs.dsl.braces import EXPANDED
 from couler_jobs.dsl.entries import Entry, config_selector, secret_selector
 from couler_jobs.errors import DeclarationError
 
@@ -158,10 +159,12 @@ def git(
 def raw(text: str) -> Any:
     """A file with this text, which travels in the manifest.
 
-    Raises `DeclarationError` for text with `{{`, which Argo would expand.
+    Raises `DeclarationError` for text with `{{`, which Argo would expand, and with `$$` or
+    `$(NAME)`, which Kubernetes would: Argo hands it to the pod in an environment variable.
     """
-    if "{{" in text:
-        raise DeclarationError("cj.raw: the text holds '{{', which Argo would expand.")
+    if found := EXPANDED.search(text):
+        who = "Argo" if found[0] == "{{" else "Kubernetes"
+        raise DeclarationError(f"cj.raw: the text holds {found[0]!r}, which {who} would expand.")
     return Location(fields=json.dumps({"raw": {"data": text}}))
 
 

@@ -108,8 +108,10 @@ class NotebookStep(steps.Step[..., Any]):
     def shipped(self) -> str:
         """The script's text: the notebook, and a function that runs it."""
         asked = self.asked
+        # written so that neither Argo nor Kubernetes expands anything in it
+        text = asked.text.replace("{{", "{\\u007b").replace("$", "\\u0024")
         return _SCRIPT.format(
-            notebook=asked.text.replace("'''", "''\\u0027").replace("{{", "{\\u007b"),
+            notebook=text.replace("'''", "''\\u0027"),
             outputs=literal(list(asked.outputs)),
             kernel=literal(asked.kernel),
         )

@@ -52,10 +52,13 @@ def _env_text(name: str, value: Any) -> str | model.EnvSource:
 
 
 def literal(refusal: str, text: str) -> str:
-    """Text of a container in which Kubernetes expands nothing; refused if Argo would."""
+    """Text of a container in which Kubernetes expands nothing; refused if Argo would.
+
+    Kubernetes expands `$(NAME)`, and makes one `$` of `$$`.
+    """
     if "{{" in text:
         raise DeclarationError(refusal)
-    return text.replace("$(", "$$(")
+    return re.sub(r"\$(?=[$(])", "$$", text)
 
 
 def check_resource(name: str) -> None:

@@ -112,6 +112,8 @@ def test_equal_containers_share_a_template() -> None:
         ("{{workflow.name}}", '"\\u007b\\u007bworkflow.name}}"'),
         ("{{=1 + 1}}", '"\\u007b\\u007b=1 + 1}}"'),
         ("$(HOME)", '"\\u0024(HOME)"'),
+        ("$5 or 5$", "$5 or 5$"),
+        ("$$5", '"\\u0024\\u00245"'),
     ],
 )
 def test_a_value_arrives_as_text_and_nothing_in_it_is_expanded(
@@ -122,6 +124,15 @@ def test_a_value_arrives_as_text_and_nothing_in_it_is_expanded(
         return shown(value, same(value), env={"GIVEN": value})
 
     assert run_locally(flow, tmp_path, value=value) == str([arrives] * 3)
+
+
+@pytest.mark.parametrize("text", ["$(HOME)", "$$", "$$(HOME)", "a$$$b", "$5 or 5$", "$HOME"])
+def test_a_text_of_the_program_arrives_as_it_is(text: str, tmp_path: Path) -> None:
+    @cj.workflow
+    def flow() -> Any:
+        return shown(text, env={"GIVEN": text})
+
+    assert run_locally(flow, tmp_path) == str([text] * 2)
 
 
 @parallel_steps

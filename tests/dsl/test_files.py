@@ -381,6 +381,8 @@ def test_a_mistake_with_a_file_is_told_with_its_line(function: Any, sentence: st
     [
         (lambda: inner.compile(table="x"), "The parameter 'table' is a file, and 'x' is none"),
         (lambda: cj.raw("{{x}}"), "which Argo would expand"),
+        (lambda: cj.raw("costs $$5"), r"holds '\$\$', which Kubernetes would expand"),
+        (lambda: cj.raw("$(HOME)"), r"holds '\$\(HOME\)', which Kubernetes would expand"),
         (lambda: cj.file(archive="rar"), "archive='rar': it is 'none', 'tar', 'zip'"),
         (lambda: cj.s3("k", access_key=cast(Any, "x")), "accessKeySecret takes cj.secret"),
         (lambda: cj.s3("k", more=object()), "The artifact s3 is no JSON"),

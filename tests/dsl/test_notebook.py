@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 import couler_jobs as cj
+from couler_jobs.dsl.braces import EXPANDED
 from couler_jobs.errors import DeclarationError
 
 Write = Callable[..., Path]
@@ -78,7 +79,8 @@ def test_the_cells_travel_and_what_a_run_left_does_not(write: Write) -> None:
 
 
 @pytest.mark.parametrize(
-    "source", ["'''{{x}}'''", "f'{{{x}}}'", "\\{{", "ä 😀", "\ud800 😀", "''''''", "$(x)\r\n\x85"]
+    "source",
+    ["'''{{x}}'''", "f'{{{x}}}'", "\\{{", "ä 😀", "\ud800 😀", "''''''", "$(x)\r\n\x85", "$$x$$"],
 )
 def test_any_text_in_a_cell_arrives(write: Write, source: str) -> None:
     path = write(source)
@@ -88,7 +90,7 @@ def test_any_text_in_a_cell_arrives(write: Write, source: str) -> None:
         cj.notebook(path)
 
     (pod,) = pods(flow)
-    assert "{{" not in pod["script"]["source"]
+    assert not EXPANDED.search(pod["script"]["source"])
     assert "".join(notebook_in(pod)["cells"][0]["source"]) == source
 
 
