@@ -32,7 +32,7 @@ def container(
     """Run a command of an image: `found = cj.container("alpine", command=["wc", "-c"], args=[x])`.
 
     command, args, and the values of env: texts, or the values of other steps: a text arrives as it
-    is (as JSON if it holds `{{` or `$(`, which would be expanded on the way), any other value as
+    is (as JSON if it holds `{{`, `$(` or `$$`, which would be expanded), any other value as
     JSON. files: by path, files that other steps leave, or `cj.s3(...)` and the like. outputs: by
     name, the path of a text that it writes, or `cj.file(path)` for a file.
 

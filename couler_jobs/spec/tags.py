@@ -8,5 +8,5 @@ def plain_text(value: str) -> str:
 
     `value` is an expression; what is no JSON of a text stays as it is.
     """
-    is_safe = f"not ({value} matches 'u007b.u007b|u0024[(]')"
+    is_safe = f"not ({value} matches 'u007b.u007b|u0024([(]|.u0024)')"
     return f"{value} startsWith '\"' && {is_safe} ? jsonpath({value}, '$') : {value}"
