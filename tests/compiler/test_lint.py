@@ -459,6 +459,74 @@ def test_a_template_may_leave_its_values_to_whoever_submits_it() -> None:
     assert lint(template(arguments={"parameters": [{"name": "day"}]})) == []
 
 
+OF_A_NAMESPACE = {"name": "shared", "template": "count"}
+
+
+@pytest.mark.parametrize("target", ["3.5", "4.1"])
+@pytest.mark.parametrize(
+    ("spec", "path"),
+    [
+        ({"workflowTemplateRef": {"name": "shared"}}, "spec.workflowTemplateRef"),
+        (
+            steps([{"name": "a", "templateRef": OF_A_NAMESPACE}])["spec"],
+            "spec.templates[0].steps[0][0].templateRef",
+        ),
+        (
+            steps([{"name": "a", "templateRef": {**OF_A_NAMESPACE, "clusterScope": False}}])[
+                "spec"
+            ],
+            "spec.templates[0].steps[0][0].templateRef",
+        ),
+    ],
+)
+def test_a_template_of_the_cluster_cannot_refer_into_a_namespace(
+    spec: dict[str, Any], path: str, target: str
+) -> None:
+    manifest = {**template(), "kind": "ClusterWorkflowTemplate", "spec": spec}
+    assert [f.path for f in lint(manifest, target) if f.code == "template-ref"] == [path]
+
+
+def test_a_template_of_the_cluster_refers_to_another_one() -> None:
+    call = {"name": "a", "templateRef": {**OF_A_NAMESPACE, "clusterScope": True}}
+    assert lint({**steps([call]), "kind": "ClusterWorkflowTemplate"}) == []
+
+
+@pytest.mark.parametrize(
+    ("given", "path"),
+    [
+        ({"value": "{{inputs.parameters.x}}"}, "value"),
+        (
+            {"valueFrom": {"configMapKeyRef": {"name": "c", "key": "{{inputs.parameters.x}}"}}},
+            "valueFrom.configMapKeyRef.key",
+        ),
+        (
+            {"valueFrom": {"configMapKeyRef": {"name": "{{tasks.a.id}}", "key": "k"}}},
+            "valueFrom.configMapKeyRef.name",
+        ),
+    ],
+)
+@pytest.mark.parametrize("target", ["3.5", "4.1"])
+def test_an_argument_of_the_workflow_names_what_the_first_template_knows(
+    given: dict[str, Any], path: str, target: str
+) -> None:
+    pod = {"name": "main", "inputs": {"parameters": [{"name": "m"}]}, "container": {"image": "x"}}
+    manifest = workflow(arguments={"parameters": [{"name": "m", **given}]}, templates=[pod])
+    found = only(manifest, target)
+    assert (found.code, found.path) == ("unresolved-tag", f"spec.arguments.parameters[0].{path}")
+
+
+@pytest.mark.parametrize(
+    "given", ["{{workflow.name}}", "{{inputs.parameters.m}}", "{{pod.name}}", "{{item}}", "{{x}}"]
+)
+def test_an_argument_of_the_workflow_may_name_what_argo_does(given: str) -> None:
+    pod = {"name": "main", "inputs": {"parameters": [{"name": "m"}]}, "container": {"image": "x"}}
+    source = {"configMapKeyRef": {"name": "c", "key": given}}
+    arguments = {"parameters": [{"name": "m", "valueFrom": source}]}
+    assert [
+        f for f in lint(workflow(arguments=arguments, templates=[pod])) if f.severity == "error"
+    ] == []
+
+
 def test_more_than_200_tasks_are_refused_since_4_0() -> None:
     tasks = [step(f"t{number}") for number in range(201)]
     assert only(dag(*tasks)).code == "limit"

@@ -62,6 +62,7 @@ def _check(manifest: dict[str, Any], kind: str, report: Report) -> None:
         spec=spec,
         path=path,
         of_cron=kind == "CronWorkflow",
+        of_cluster=kind == "ClusterWorkflowTemplate",
         of_template=kind.endswith("Template"),
     )
     check_spec(context, metadata)

@@ -32,6 +32,8 @@ class Context:
     path: Path
     of_template: bool = False
     """Whether a WorkflowTemplate is checked: its parameters may come from whoever uses it."""
+    of_cluster: bool = False
+    """Whether a ClusterWorkflowTemplate is checked."""
     of_cron: bool = False
     """Whether a CronWorkflow is checked."""
     values: dict[str, str] = field(default_factory=dict)
@@ -120,8 +122,15 @@ class Context:
             if not reference.get(word):
                 said = f"The reference to a template needs `{word}`."
                 self.report.error("required", (where, word), said)
-
+        self.check_cluster(reference, where)
         self.fetched.add(reference.get("template", ""))
+
+    def check_cluster(self, reference: dict[str, Any], path: Path) -> None:
+        """Argo Server breaks on what a ClusterWorkflowTemplate takes from a namespace (500)."""
+        if self.of_cluster and reference.get("clusterScope") is not True:
+            said = "A ClusterWorkflowTemplate can refer to another one only."
+            fix = "Write `clusterScope: true`, or make it a WorkflowTemplate."
+            self.report.error("template-ref", path, said, fix)
 
     def is_elsewhere(self, holder: dict[str, Any], name: str) -> bool:
         """Whether what a step, task or hook calls is not in this manifest, and yet may be there."""

@@ -31,7 +31,7 @@ def check_leaf(
     body, path, report = template.body, template.path, context.report
     own = _own_scope(template, scope)
     context.check_tags(context.own_bag(template, arguments), own, env)
-    context.check_tags(_given_artifacts(context, template, arguments or {}), own, env)
+    context.check_tags(_given(context, template, arguments or {}), own, env)
     if template.name:
         context.check_tags(context.pod_metadata, own, env)
     if "outputs" in body:
@@ -61,18 +61,25 @@ def _own_scope(template: Template, scope: Scope) -> Scope:
     return scope
 
 
-def _given_artifacts(context: Context, template: Template, arguments: dict[str, Any]) -> Bag:
-    """The tagged strings of the workflow's own artifacts that take the place of a template's."""
-    names = {artifact.get("name", "") for artifact in template.artifacts}
-    where: Path = ((context.path, "arguments"), "artifacts")
+def _given(context: Context, template: Template, arguments: dict[str, Any]) -> Bag:
+    """The tagged strings of the workflow's own arguments that take the place of a template's."""
+    where: Path = (context.path, "arguments")
     return [
         found
-        for index, artifact in enumerate(arguments.get("artifacts", []))
-        if artifact.get("name", "") in names
-        for key, value in artifact.items()
-        if key not in ("path", "mode", "recurseMode")
-        for found in tagged(value, ((where, index), key))
+        for word, inputs in (("parameters", template.parameters), ("artifacts", template.artifacts))
+        for index, item in enumerate(arguments.get(word, []))
+        if any(taken.get("name", "") == item.get("name", "") for taken in inputs)
+        for key, value in item.items()
+        if _takes_place(word, key)
+        for found in tagged(value, (((where, word), index), key))
     ]
+
+
+def _takes_place(word: str, key: str) -> bool:
+    """Whether the field of an argument replaces that of the input."""
+    if word == "parameters":
+        return key in ("value", "valueFrom")
+    return key not in ("path", "mode", "recurseMode")
 
 
 def _image(context: Context, container: dict[str, Any], kind: str, path: Path) -> None:

@@ -194,8 +194,8 @@ def _quantity(value: Any) -> str | None:
 
 
 def _strict_quantity(value: Any) -> str | None:
-    if isinstance(value, float):
-        return "must be a whole number or text"
+    if isinstance(value, float) or (isinstance(value, int) and abs(value) >= 2**63):
+        return "must be a whole number of 64 bits, or text"
     return _quantity(value)
 
 

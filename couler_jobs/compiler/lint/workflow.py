@@ -126,6 +126,7 @@ def _referring(context: Context) -> None:
     if not context.spec["workflowTemplateRef"].get("name"):
         said = "The reference to a WorkflowTemplate needs `name`."
         context.report.error("required", (path, "name"), said)
+    context.check_cluster(context.spec["workflowTemplateRef"], path)
 
 
 def _templates(context: Context) -> Checking:
