@@ -47,6 +47,7 @@ if TYPE_CHECKING:
     from couler_jobs.dsl.metrics import gauge as gauge
     from couler_jobs.dsl.metrics import histogram as histogram
     from couler_jobs.dsl.notebook import notebook as notebook
+    from couler_jobs.dsl.repeat import repeat as repeat
     from couler_jobs.dsl.steps import step as step
     from couler_jobs.dsl.volumes import claim as claim
     from couler_jobs.dsl.volumes import config_map as config_map
@@ -112,6 +113,7 @@ _MODULES = {
     ),
     "dsl.here": ("run_here",),
     "dsl.notebook": ("notebook",),
+    "dsl.repeat": ("repeat",),
     "dsl.steps": ("step",),
     "dsl.workflows": ("workflow",),
     "errors": (

@@ -42,6 +42,7 @@ RETURNS: dict[str, Any] = {
     "retries_and_timeouts": "what is at https://example.org",
     "caching": "2026-01-01: 30",
     "files_and_types": "2026-01-01,fast\n2026-01-01,fast\n",
+    "repeat": "0.9 in 0.9",
     "cron": "nothing is older than 30 days",
 }
 RETURNS_THERE = RETURNS | {

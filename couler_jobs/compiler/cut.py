@@ -234,7 +234,7 @@ class Cut:
         self, piece: model.Reference, part: Part | None, own: Mapping[str, str]
     ) -> model.Reference:
         """What is not of another part: of the same one, of the outer graph, or of none."""
-        if part is None or isinstance(piece, model.Item | model.Variable):
+        if part is None or isinstance(piece, model.Item | model.Nth | model.Variable):
             return piece
         if isinstance(piece, model.Input):
             return part.given(model.Joined(parts=(piece,)), piece.name)

@@ -38,6 +38,8 @@ class Writer:
                 return "{{=" + plain_text(self.value(reference)) + "}}"
             case model.Input(name=name, kind=kind):
                 return "{{inputs." + kind + "s." + name + "}}"
+            case model.Less() | model.Nth():
+                return "{{=" + self.value(reference) + "}}"
             case model.Item(key=key):
                 return "{{item}}" if key is None else "{{item." + key + "}}"
             case model.Variable(name=name):
@@ -59,6 +61,10 @@ class Writer:
                 return f"({' : '.join(map(self._ran, outputs))} : {quoted('null')})"
             case model.Input(name=name, kind=kind):
                 return f"inputs.{kind}s" + _member(name)
+            case model.Less(name=name):
+                return f"string(asInt(inputs.parameters{_member(name)}) - 1)"
+            case model.Nth(at=at):
+                return f"jsonpath(item, '$[{at}]')"
             case model.Item(key=key):
                 return "item" if key is None else "item" + _member(key)
             case model.Variable(name=name):

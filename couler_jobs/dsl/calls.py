@@ -103,7 +103,7 @@ def file_arguments(
     found: list[model.Artifact] = []
     handles: list[values.Handle] = []
     for name in files:
-        value = bound.get(name)
+        value = values.inside(bound.get(name))
         if value is None:
             continue  # its default: a file that need not be there
         if isinstance(value, values.Handle) and (source := values.file_of(value)) is not None:
@@ -150,6 +150,10 @@ class StepTemplate:
         self.by_name: dict[str, Wanted] = {}
         self._names: dict[frozenset[Any], str] = {}
         self._recording = recording
+
+    def is_json(self, path: Path) -> bool:
+        """What a step returns is."""
+        return True
 
     def hint(self, path: Path) -> Any:
         """What the step's annotation of its value says of the part at `path`."""

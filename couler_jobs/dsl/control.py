@@ -8,10 +8,11 @@ from dataclasses import dataclass
 from typing import Any, TypeVar
 
 from couler_jobs.dsl import calls, graphs, recorder, steps, values
+from couler_jobs.dsl.captured import around, as_template
 from couler_jobs.dsl.fits import refuse_unfit
+from couler_jobs.dsl.items import Fields, alone, items_of
 from couler_jobs.dsl.producers import Either, Failures, LoopValue, Variable
 from couler_jobs.dsl.values import Condition, Handle
-from couler_jobs.dsl.workflows import Workflow
 from couler_jobs.errors import DeclarationError
 from couler_jobs.spec import model, wire
 from couler_jobs.spec.names import parameter_name
@@ -121,12 +122,13 @@ def map(function: Callable[..., R], *lists: Any, after: Any = None, **constants:
 
     Lists give the step's first parameters, one item of each; a single one may also be the value of
     another step, which is a list when it exists. Keyword arguments are the same in every round.
-    The rounds run at the same time.
+    The rounds run at the same time. A plain function may call containers and the like:
+    `cj.map(lambda day: cj.container("alpine", command=["wc"], args=[day]), days())`.
     """
-    if not isinstance(function, steps.Step | Workflow):
-        raise DeclarationError(f"cj.map calls a step or a workflow; {function!r} is neither.")
     scope = recorder.needed("cj.map")
-    found: Any = _map(scope, function, lists, {"after": after, **constants})
+    called = as_template(scope, "map", function)
+    more = {"after": after, **constants}
+    found: Any = _map(scope, called, [values.inside(one) for one in lists], more)
     return found  # type: ignore[no-any-return]
 
 
@@ -168,18 +170,18 @@ def _map_rows(
 ) -> Handle:
     """A loop over items that are known now; under a condition it needs a graph of its own."""
     names = _mapped(function, len(rows[0]), more)
-    items = tuple(_item(names, row) for row in rows)
+    items, fields = items_of(names, rows)
     for row in rows:
         bound = dict(zip(names, row, strict=True))
         refuse_unfit(function.function.__name__, function.checks, bound)
     if scope.conditions:
         listed = wire.encode([one if isinstance(one, str) else dict(one) for one in items])
-        return _loop_graph_call(scope, function, names, listed, [], more)
-    constants, artifacts, sources = _constants(function, more)
-    arguments, handles = _arguments(names, constants)
+        return _loop_graph_call(scope, function, fields, listed, [], more)
+    constants, artifacts, sources = _constants(scope, function, more)
+    arguments, handles = calls.argument_texts(constants)
     depends = scope.tasks_of([*handles, *sources, *_after(more)])
     loop = model.Loop(items=items)
-    task = _record_loop(scope, function, loop, (arguments, artifacts), depends)
+    task = _record_loop(scope, function, loop, ((*fields, *arguments), artifacts), depends)
     return Handle(LoopValue(scope, task))
 
 
@@ -205,19 +207,13 @@ def _record_loop(
 
 
 def _constants(
-    function: Any, more: Mapping[str, Any]
+    scope: recorder.Scope, function: Any, more: Mapping[str, Any]
 ) -> tuple[dict[str, Any], calls.Sources, list[Handle]]:
     """What is the same in every round: values, files, and the handles of these."""
     constants = {name: value for name, value in more.items() if name != "after"}
     refuse_unfit(function.function.__name__, function.checks, constants)
-    return calls.file_arguments(function.annotations.files, constants)
-
-
-def _item(names: Sequence[str], row: Sequence[Any]) -> str | tuple[tuple[str, str], ...]:
-    texts = [wire.encode(value) for value in row]
-    if len(names) == 1:
-        return texts[0]
-    return tuple(zip([parameter_name(name) for name in names], texts, strict=True))
+    taken, files = around(scope, function)
+    return calls.file_arguments([*function.annotations.files, *files], constants | taken)
 
 
 def _map_value(scope: recorder.Scope, function: Any, over: Handle, more: dict[str, Any]) -> Handle:
@@ -227,7 +223,8 @@ def _map_value(scope: recorder.Scope, function: Any, over: Handle, more: dict[st
     some = Condition(model.Not(term=model.Some(terms=tuple(terms))), (over,))
     text = model.Joined(parts=(items,))
     with scope.under(some):
-        return _loop_graph_call(scope, function, _mapped(function, 1, more), text, [over], more)
+        fields = alone(*_mapped(function, 1, more))
+        return _loop_graph_call(scope, function, fields, text, [over], more)
 
 
 def _map_numbers(
@@ -236,8 +233,8 @@ def _map_numbers(
     """A loop over numbers, of which there may turn out to be none."""
     text, handles = values.text(numbers.count)
     with scope.under(values.compare(numbers.count, ">", 0)):
-        names = _mapped(function, 1, more)
-        return _loop_graph_call(scope, function, names, text, handles, more, numbers.start)
+        fields = alone(*_mapped(function, 1, more))
+        return _loop_graph_call(scope, function, fields, text, handles, more, numbers.start)
 
 
 def _is(value: model.Reference, text: str) -> model.Condition:
@@ -247,7 +244,7 @@ def _is(value: model.Reference, text: str) -> model.Condition:
 def _loop_graph_call(
     scope: recorder.Scope,
     function: Any,
-    names: Sequence[str],
+    fields: Fields,
     items: model.Text,
     handles: Sequence[Handle],
     more: dict[str, Any],
@@ -258,9 +255,9 @@ def _loop_graph_call(
     Argo gives a loop without items no outputs, and one whose items are all skipped neither outputs
     nor a status, so that nobody could refer to them; a graph that is skipped has a status.
     """
-    constants, artifacts, sources = _constants(function, more)
+    constants, artifacts, sources = _constants(scope, function, more)
     passed = tuple(constants), tuple(artifact.name for artifact in artifacts)
-    template = _loop_graph(scope.recording, function, names, passed, start)
+    template = _loop_graph(scope.recording, function, fields, passed, start)
     arguments, found = calls.argument_texts(constants)
     before = [*handles, *found, *sources, *_after(more)]
     depends = [*scope.tasks_of(before), *scope.condition_tasks()]
@@ -299,7 +296,7 @@ class LoopTemplate:
 def _loop_graph(
     recording: recorder.Recording,
     function: Any,
-    names: Sequence[str],
+    fields: Fields,
     passed: tuple[tuple[str, ...], tuple[str, ...]],
     start: int | None,
 ) -> str:
@@ -307,7 +304,7 @@ def _loop_graph(
 
     `passed` are the constants that are values, and those that are files.
     """
-    key = (function, tuple(names), passed, start)
+    key = (function, fields, passed, start)
     found: str | None = recording.made.get(key)
     if found is None:
         target = function.name if isinstance(function, steps.Step) else function.template_name
@@ -317,7 +314,7 @@ def _loop_graph(
         inputs = [parameter_name(constant) for constant in constants]
         scope = recorder.Scope(recording, found)
         own = ((name, model.Joined(parts=(model.Input(name=name),))) for name in inputs)
-        arguments = (*_arguments(names, {})[0], *own)
+        arguments = (*fields, *own)
         artifacts = tuple(
             model.Artifact(name=name, source=model.Input(name=name, kind="artifact"))
             for name in files
@@ -333,17 +330,6 @@ def _loop(start: int | None) -> model.Loop:
     if start is None:
         return model.Loop(over=given)
     return model.Loop(sequence=(("count", model.Joined(parts=(given,))), ("start", str(start))))
-
-
-def _arguments(
-    names: Sequence[str], constants: Mapping[str, Any]
-) -> tuple[recorder.Arguments, list[Handle]]:
-    """The item's fields for the parameters of these names, then the constants."""
-    arguments, handles = calls.argument_texts(constants)
-    keys = [parameter_name(name) for name in names]
-    alone = len(keys) == 1
-    items = [(k, model.Joined(parts=(model.Item(key=None if alone else k),))) for k in keys]
-    return (*items, *arguments), handles
 
 
 def _after(more: Mapping[str, Any]) -> list[Handle]:

@@ -20,9 +20,9 @@ def _run_step(function, parameters, outputs):
     import json, os, re
 
     def read(text):
+        text = text.removeprefix("couler_jobs.json:")
         try:
-            found = text.removeprefix("couler_jobs.json:")
-            return json.loads(found, object_hook=told, parse_constant=int)
+            return json.loads(text, object_hook=told, parse_constant=int)
         except ValueError:
             return text
 

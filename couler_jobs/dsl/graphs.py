@@ -180,6 +180,13 @@ class GraphTemplate(Outputs):
             if value is not None:
                 self._add(parameter_name(str(key)), value, "value", is_global=True)
 
+    def is_json(self, path: Path) -> bool:
+        """Whether the function returns JSON, and no text of a container."""
+        value = self.returned
+        for key in path:
+            value = value.get(key) if isinstance(value, dict) else None
+        return not isinstance(value, Handle) or values.is_json(value)
+
     def hint(self, path: Path) -> Any:
         """What the function's annotation of its value says of the part at `path`."""
         return (
@@ -250,17 +257,22 @@ class GraphTemplate(Outputs):
             self._refuse_empty()
         with placed(self.workflow.function if self.workflow else None):
             inputs, artifacts = _inputs(self.workflow)
+        more, files = self.scope.captured_inputs()
         graph = model.Graph(
             name=self.template_name,
             calls=self.scope.finished_calls(),
-            inputs=inputs,
-            artifacts=artifacts,
+            inputs=(*inputs, *more),
+            artifacts=(*artifacts, *files),
             results=tuple(self.results.values()),
             parallelism=self.parallelism,
             extra=self.extra,
             place=None if self.workflow is None else Place(self.workflow.function.__code__),
         )
         return (graph,)
+
+    def around(self) -> tuple[dict[str, Handle], list[str]]:
+        """What a call passes of the values around the function, and which of it are files."""
+        return self.scope.captured_values() if self.scope else ({}, [])
 
     def _refuse_empty(self) -> NoReturn:
         with placed(self.workflow.function if self.workflow else None):
@@ -304,11 +316,16 @@ def _items_text(value: Any) -> tuple[model.Text, list[Handle]]:
 
 
 def graph_of(
-    recording: recorder.Recording, workflow: Workflow[..., Any], *, entry: bool = False
+    recording: recorder.Recording,
+    workflow: Workflow[..., Any],
+    *,
+    entry: bool = False,
+    outer: recorder.Scope | None = None,
 ) -> GraphTemplate:
     """The workflow's template in this recording, recorded at its first call.
 
-    A call of it from its own function finds it here already: so a workflow may call itself.
+    A call of it from its own function finds it here already: so a workflow may call itself. One
+    that stands inside the function of another graph, `outer`, may use its values.
     """
     found: GraphTemplate | None = recording.made.get(workflow)
     if found is None:
@@ -318,7 +335,8 @@ def graph_of(
             found.extra, found.parallelism = workflow.options.locks, workflow.options.parallelism
         recording.made[workflow] = found
         recording.templates.append(found)
-        scope = recorder.Scope(recording, workflow.function.__name__)
+        inputs = map(parameter_name, workflow.signature.parameters)
+        scope = recorder.Scope(recording, workflow.function.__name__, outer, inputs)
         files = workflow.annotations.files
         handles = {
             name: Handle((FileInput if name in files else InputValue)(scope, name))
@@ -382,7 +400,9 @@ def call_workflow(
     after = kwargs.pop("after", None)
     bound = workflow.bind(args, kwargs)
     template = graph_of(scope.recording, workflow)
-    bound, artifacts, sources = calls.file_arguments(workflow.annotations.files, bound)
+    around, files = template.around()
+    files += workflow.annotations.files
+    bound, artifacts, sources = calls.file_arguments(files, bound | around)
     arguments, handles = calls.argument_texts(bound)
     refuse_unfit(workflow.function.__name__, workflow.checks, bound)
     depends = calls.depends_on(scope, [*handles, *sources], after)

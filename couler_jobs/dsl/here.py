@@ -108,7 +108,9 @@ class _Run:
         return self._step(name, inputs)
 
     def _step(self, name: str, inputs: Mapping[str, str]) -> dict[str, str]:
-        """Call the function of a step; its outputs as texts by name."""
+        """Call the function of a step; its outputs as texts by name. A pause takes no time."""
+        if _is_pause(self._templates[name]):
+            return {}
         if name not in self._steps:
             raise DeclarationError(f"{name} runs a container, which run_here cannot.")
         template, step = self._templates[name], self._steps[name]
@@ -159,6 +161,13 @@ class _Run:
         ]
         names = [name for name in (rounds[0] if rounds else ()) if not name.startswith(FILE)]
         return {name: wire.encode([one[name] for one in rounds]) for name in names}
+
+
+def _is_pause(template: model.Template) -> bool:
+    """Whether it only waits for a time."""
+    if not isinstance(template, model.Plain) or template.kind != "suspend":
+        return False
+    return not template.outputs and "duration" in json.loads(template.fields)
 
 
 def _output_text(value: Any, path: tuple[str | int, ...], form: str) -> str:
@@ -260,6 +269,10 @@ class _Frame:
                 return self._value(ran[0], item) if ran else wire.NULL
             case model.Input(name=name):
                 return self._inputs[name]
+            case model.Less(name=name):
+                return str(int(self._inputs[name]) - 1)
+            case model.Nth(at=at):
+                return str(json.loads(item)[at])
             case model.Item(key=key):
                 return str(item if key is None else item[key])
             case model.Variable(name=name):

@@ -66,6 +66,7 @@ class Inputs:
         """
         if isinstance(value, str):
             return literal(EXPANDED.format(what=what), value)
+        value = values.inside(value)
         text, handles = values.text(value)
         if not handles:
             return text
@@ -78,6 +79,7 @@ class Inputs:
         """The same as the text of a field that is no container's, with Argo's tag in it."""
         if isinstance(value, str):
             return unexpanded(what, value)
+        value = values.inside(value)
         if not isinstance(value, Handle):
             raise DeclarationError(f"{what} is {value!r}: it is a text, or the value of a step.")
         found = self._taken(name, value)
@@ -113,6 +115,7 @@ class Inputs:
             return [self._with_tags(one) for one in value]
         if not isinstance(value, Handle):
             return value
+        value = values.inside(value)
         name = self._taken(f"value-{len(self.texts) + 1}", value)
         is_text = _is_text(value)
         tag = f"=toJson(inputs.parameters['{name}'])" if is_text else f"inputs.parameters.{name}"
@@ -127,6 +130,7 @@ class Inputs:
     def file(self, path: str, value: Any) -> None:
         """A file that the container finds at `path`."""
         name = f"file-{len(self.files) + 1}"
+        value = values.inside(value)
         source = values.file_of(value) if isinstance(value, Handle) else None
         if source is not None:
             taken = model.Artifact(name=name, path=path)

@@ -20,6 +20,8 @@ class Producer:
     """Something that makes a value. `scope` is the graph it belongs to, `task` the call in it."""
 
     json = True  #: whether the text is JSON (else a container's plain text)
+    has_result = True  #: whether there is a value, and not only outputs by name
+    name = ""  #: what an input is called
 
     _text: model.Text | None = None
 
@@ -43,6 +45,10 @@ class Producer:
     def listed(self) -> Producer:
         """What can say the items of the value."""
         return self
+
+    def is_json(self, path: Path) -> bool:
+        """Whether the text of the part at `path` is JSON."""
+        return self.json
 
     def hint(self, path: Path) -> Any:
         """The annotation of the part at `path`; None where nothing is said."""
@@ -108,7 +114,7 @@ class InputValue(Producer):
 
     def __init__(self, scope: Scope, name: str) -> None:
         super().__init__(f"the parameter {name!r}", scope)
-        self._name = parameter_name(name)
+        self.name = parameter_name(name)
 
     def part(self, path: Path, key: str | int) -> tuple[Producer, Path]:
         """A part of what a step says that only reads the parameter."""
@@ -116,7 +122,7 @@ class InputValue(Producer):
 
     def reference(self, path: Path) -> model.Reference:
         """The parameter."""
-        return model.Input(name=self._name)
+        return model.Input(name=self.name)
 
     def listed(self) -> Producer:
         """A step that only reads the parameter, and can say its items."""
@@ -128,12 +134,12 @@ class FileInput(Producer):
 
     def __init__(self, scope: Scope, name: str) -> None:
         super().__init__(f"the parameter {name!r}", scope)
-        self._name = parameter_name(name)
+        self.name = parameter_name(name)
 
     def file(self, path: Path) -> model.Input:
         """The input artifact; it has no parts."""
         _whole(self, path)
-        return model.Input(name=self._name, kind="artifact")
+        return model.Input(name=self.name, kind="artifact")
 
     def reference(self, path: Path) -> NoReturn:
         """A file has no text."""
@@ -154,6 +160,10 @@ class CallValue(Producer):
     def label(self) -> str:
         """What errors call it."""
         return f"the value of {self.task}"
+
+    def is_json(self, path: Path) -> bool:
+        """Whether it is: what a workflow returns may be a container's text."""
+        return self._called.is_json(path)
 
     def hint(self, path: Path) -> Any:
         """What the annotations of the step or workflow say of the part."""
@@ -270,6 +280,19 @@ class LeafText(TextValue):
         )
 
 
+class TextInput(LeafText):
+    """An input of the graph that is being recorded, which is a container's text."""
+
+    def __init__(self, scope: Scope, name: str) -> None:
+        Producer.__init__(self, f"the parameter {name!r}", scope)
+        self.name = name
+
+    def reference(self, path: Path) -> model.Input:
+        """The parameter; text has no parts."""
+        _whole(self, path)
+        return model.Input(name=self.name)
+
+
 class LeafFile(Producer):
     """A file that a container leaves."""
 
@@ -295,7 +318,7 @@ class LeafValue(LeafText):
     ) -> None:
         super().__init__(scope, model.Output(task=task, name="result", kind="result"))
         self._outputs = {output.name: output for output in outputs}
-        self._scope, self._task, self._has_result = scope, task, has_result
+        self._scope, self._task, self.has_result = scope, task, has_result
 
     def part(self, path: Path, key: str | int) -> tuple[Producer, Path]:
         """The output of this name."""
@@ -310,7 +333,7 @@ class LeafValue(LeafText):
 
     def reference(self, path: Path) -> model.Reference:
         """The result, where there is one."""
-        if not self._has_result:
+        if not self.has_result:
             raise DeclarationError(
                 f"{self._task} has no value of its own (its outputs by name: "
                 f"{', '.join(self._outputs) or 'none'})."
@@ -337,6 +360,10 @@ class ItemValue(Producer):
 
 class Called(Protocol):
     """The template of a step or workflow, as a call of it sees it."""
+
+    def is_json(self, path: Path) -> bool:
+        """Whether the text of the part at `path` is JSON."""
+        ...
 
     def hint(self, path: Path) -> Any:
         """The annotation of the part at `path`; None where nothing is said."""

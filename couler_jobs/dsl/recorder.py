@@ -15,21 +15,48 @@ from types import FrameType
 from typing import Any, Protocol
 
 from couler_jobs.dsl.place import called_from
-from couler_jobs.dsl.producers import Form, Outputs, Path, Producer
-from couler_jobs.dsl.values import Condition, Handle, producer_of
+from couler_jobs.dsl.producers import (
+    FileInput,
+    Form,
+    InputValue,
+    Outputs,
+    Path,
+    Producer,
+    TextInput,
+)
+from couler_jobs.dsl.values import (
+    Condition,
+    Handle,
+    capturing,
+    file_of,
+    is_json,
+    path_of,
+    producer_of,
+)
 from couler_jobs.errors import DeclarationError
 from couler_jobs.spec import model
-from couler_jobs.spec.names import Names
+from couler_jobs.spec.names import Names, parameter_name
 from couler_jobs.spec.place import Place
 
 Arguments = tuple[tuple[str, model.Text], ...]
 
 
 class Scope:
-    """One graph under construction."""
+    """One graph under construction.
 
-    def __init__(self, recording: Recording, name: str) -> None:
-        self.recording, self.name = recording, name
+    What stands inside another one's function (`outer`) may use its values: they are captured.
+    """
+
+    def __init__(
+        self,
+        recording: Recording,
+        name: str,
+        outer: Scope | None = None,
+        inputs: Iterable[str] = (),
+    ) -> None:
+        self.recording, self.name, self.outer = recording, name, outer
+        self.captured: dict[tuple[Producer, Path], tuple[str, Handle, Handle]] = {}
+        self._inputs = Names(taken=inputs)
         self.names = Names()
         self.calls: list[model.Call] = []
         self.conditions: list[tuple[model.Condition, tuple[str, ...]]] = []
@@ -138,6 +165,30 @@ class Scope:
                 found[task] = None
         return found
 
+    def inside(self, handle: Handle) -> Handle:
+        """The value as this graph has it: one of the graph around it comes in as an input."""
+        producer, path = producer_of(handle), path_of(handle)
+        if producer.scope is None or producer.scope is self:
+            return handle
+        key = (producer, path)
+        if key not in self.captured:
+            name = self._inputs.take(parameter_name(producer.name or producer.task or "value"))
+            self.captured[key] = (name, handle, Handle(_input(self, name, handle)))
+        return self.captured[key][2]
+
+    def captured_inputs(self) -> tuple[tuple[model.Parameter, ...], tuple[model.Artifact, ...]]:
+        """The inputs for what was captured."""
+        inner = [(name, file_of(found)) for name, _, found in self.captured.values()]
+        return (
+            tuple(model.Parameter(name=name) for name, file in inner if file is None),
+            tuple(model.Artifact(name=name) for name, file in inner if file is not None),
+        )
+
+    def captured_values(self) -> tuple[dict[str, Handle], list[str]]:
+        """What a call gives to these inputs, and the names of those that are files."""
+        found = {name: handle for name, handle, _ in self.captured.values()}
+        return found, [name for name, handle in found.items() if file_of(handle) is not None]
+
     def taken(self, producer: Producer) -> Producer:
         """What a step returns that only reads the value, whatever the conditions around it."""
         around, self.conditions = self.conditions, []
@@ -145,6 +196,13 @@ class Scope:
             return producer_of(self.recording.take(self, Handle(producer)))
         finally:
             self.conditions = around
+
+
+def _input(scope: Scope, name: str, handle: Handle) -> Producer:
+    """An input of the graph that has the value of the handle."""
+    if file_of(handle) is not None:
+        return FileInput(scope, name)
+    return (InputValue if is_json(handle) else TextInput)(scope, name)
 
 
 class Finished(Protocol):
@@ -230,9 +288,11 @@ def needed(what: str) -> Scope:
 def recording_to(scope: Scope | None) -> Iterator[None]:
     """Calls made inside go to `scope`; afterwards, also after an error, where they went before."""
     token = _scope.set(scope)
+    captured = capturing.set(None if scope is None or scope.outer is None else scope.inside)
     try:
         yield
     finally:
+        capturing.reset(captured)
         _scope.reset(token)
 
 

@@ -6,6 +6,8 @@ and compared; everything that would need the value now is a `DeclarationError`.
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from contextvars import ContextVar
 from typing import Any, NoReturn
 
 from couler_jobs.dsl.producers import Producer, joined
@@ -179,6 +181,16 @@ def reference_of(handle: Handle) -> model.Reference:
     return handle._producer.reference(handle._path)
 
 
+def has_value(handle: Handle) -> bool:
+    """Whether there is a value beside the outputs by name; a pause has none."""
+    return handle._producer.has_result
+
+
+def is_json(handle: Handle) -> bool:
+    """Whether the text of the value is JSON; else it is a container's own text."""
+    return handle._producer.is_json(handle._path)
+
+
 def file_of(handle: Handle) -> model.Output | model.Either | model.Input | None:
     """Where the compiler finds the value if it is a file, else None."""
     return handle._producer.file(handle._path)
@@ -187,6 +199,18 @@ def file_of(handle: Handle) -> model.Output | model.Either | model.Input | None:
 def items_of(handle: Handle) -> model.Reference:
     """Where the compiler finds the value, a list, as a JSON list of JSON texts."""
     return handle._producer.items(handle._path)
+
+
+capturing: ContextVar[Callable[[Handle], Handle] | None] = ContextVar(
+    "couler_jobs_capturing", default=None
+)
+"""What makes a value of the graph around the one that is being recorded an input of it."""
+
+
+def inside(value: Any) -> Any:
+    """A handle as the graph that is being recorded has it; anything else as it is."""
+    capture = capturing.get()
+    return capture(value) if capture is not None and isinstance(value, Handle) else value
 
 
 def listed(handle: Handle) -> Handle:
@@ -200,7 +224,8 @@ def condition(value: object) -> Condition:
     if isinstance(value, Condition):
         return value
     if isinstance(value, Handle):
-        return Condition(model.Truth(of=reference_of(value)), (value,))
+        here: Handle = inside(value)
+        return Condition(model.Truth(of=reference_of(here)), (here,))
     if isinstance(value, bool):
         return Condition(model.Every(terms=()) if value else model.Some(terms=()), ())
     raise DeclarationError(
@@ -210,13 +235,14 @@ def condition(value: object) -> Condition:
 
 def compare(left: Handle, operator: Any, right: object) -> Condition:
     """`left operator right`, decided when the workflow runs."""
-    json = producer_of(left).json
+    left, right = inside(left), inside(right)
+    json = is_json(left)
     if isinstance(right, Handle):
         term = model.Compare(
             left=reference_of(left),
             operator=operator,
             right=reference_of(right),
-            json=json and producer_of(right).json,
+            json=json and is_json(right),
         )
         return Condition(term, (left, right))
     term = model.Compare(
@@ -247,6 +273,7 @@ def constant(value: object, operator: str, json: bool) -> model.Constant:
 def text(value: Any) -> tuple[model.Text, list[Handle]]:
     """`value`, which may have handles inside, as JSON text, and the handles that it has."""
     if isinstance(value, Handle):
+        value = inside(value)
         return value._producer.text(value._path), [value]
     if value is None or isinstance(value, _SCALARS):
         return wire.encode(value), []
@@ -258,6 +285,7 @@ def text(value: Any) -> tuple[model.Text, list[Handle]]:
 
 def _write(value: Any, parts: list[str | model.Reference], handles: list[Handle]) -> None:
     if isinstance(value, Handle):
+        value = inside(value)
         handles.append(value)
         parts.extend(producer_of(value).parts(path_of(value)))
     elif isinstance(value, Condition):

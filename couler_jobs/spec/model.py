@@ -44,10 +44,24 @@ class Input:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Less:
+    """An input that is a number, less one: what is left of it in a template that calls itself."""
+
+    name: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Item:
     """The item of the loop that the call is part of, or one field of it."""
 
     key: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Nth:
+    """One text of the loop's item, where that is a JSON list of texts."""
+
+    at: int
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -57,7 +71,7 @@ class Variable:
     name: str
 
 
-Reference = Output | Either | Input | Item | Variable
+Reference = Output | Either | Input | Less | Item | Nth | Variable
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -70,8 +70,9 @@ def escape(text: str) -> str:
 
 def decode(text: str) -> Any:
     """What `text` says: JSON, or the text itself where it is none (typed by hand in Argo's UI)."""
+    text = text.removeprefix(ROUND)
     try:
-        return json.loads(text.removeprefix(ROUND), object_hook=_untext, parse_constant=int)
+        return json.loads(text, object_hook=_untext, parse_constant=int)
     except (ValueError, RecursionError):  # nested deeper than Python reads: it stays a text
         return text
 

@@ -3,9 +3,13 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 import couler_jobs as cj
 from couler_jobs.errors import DeclarationError
+from couler_jobs.spec import wire
+from tests.backends.local.driving import Drive
 from tests.dsl.test_steps import argument, tasks, templates
 
 
@@ -17,6 +21,11 @@ def number(value: Any = 0) -> Any:
 @cj.step
 def add(left: Any, right: Any = 1) -> Any:
     return left + right
+
+
+@cj.step
+def pair(left: Any, right: Any) -> Any:
+    return [left, right]
 
 
 @cj.step
@@ -124,6 +133,54 @@ def test_a_loop_over_several_lists_gives_one_item_of_each() -> None:
     assert cj.run_here(cj.workflow(flow)) == [31, 42]
 
 
+TEXTS = (
+    st.sampled_from(["x", "é y", 'q"\\\\u', "{{item}}", "$(HOME)", "<&>\\u2028", ""]) | st.text()
+)
+COLUMN = st.lists(TEXTS, min_size=2, max_size=2) | st.lists(
+    st.none() | st.booleans() | st.integers() | TEXTS | st.lists(TEXTS), min_size=2, max_size=2
+)
+
+
+@given(COLUMN, COLUMN)
+def test_values_of_several_lists_arrive_as_they_are(left: list[Any], right: list[Any]) -> None:
+    def flow() -> Any:
+        return cj.map(pair, left, right)
+
+    manifest = cj.workflow(flow).compile()
+    assert cj.lint(manifest) == []
+    drive = Drive(manifest)
+    drive.all()
+    given = [node.inputs for node in drive.nodes_by_id().values() if node.type == "Pod"]
+    found = [[wire.decode(one[name]) for name in ("left", "right")] for one in given]
+    assert found == [[*row] for row in zip(left, right, strict=True)]
+    assert cj.run_here(cj.workflow(flow)) == found
+
+
+def test_a_function_may_be_looped_over_and_use_the_values_around_it() -> None:
+    def flow(by: int = 5) -> Any:
+        start = number(by)
+        with cj.when(start > 3):
+            found = cj.map(lambda n: add(add(n, start), by), number([1, 2]))
+        cj.map(lambda n: cj.suspend("1s"), [1], after=found)
+        return [found, cj.map(lambda n, m: cj.map(lambda k: add(k, m), [n, by]), [1, 2], m=start)]
+
+    assert cj.lint(compiled(flow)) == []
+    assert cj.run_here(cj.workflow(flow)) == [[11, 12], [[6, 10], [7, 10]]]
+
+
+def test_what_a_workflow_returns_of_a_container_is_compared_as_a_text() -> None:
+    @cj.workflow
+    def release() -> Any:
+        return cj.container("alpine", command=["uname"], name="uname")
+
+    def flow() -> None:
+        with cj.when(release() == "Linux"):
+            number(1)
+
+    when = tasks(compiled(flow))["number"]["when"]
+    assert when == "{{=tasks.release.outputs.parameters.value == 'Linux'}}"
+
+
 def test_a_loop_over_a_value_is_a_graph_that_may_be_skipped() -> None:
     def flow() -> Any:
         return cj.map(add, number([1, 2]), right=5)
@@ -177,7 +234,7 @@ def test_a_parameter_can_be_looped_over_and_taken_apart() -> None:
 @pytest.mark.parametrize(
     ("function", "sentence"),
     [
-        (lambda: cj.map(len, [1]), "calls a step or a workflow"),
+        (lambda: cj.map(len, [1]), "calls a step, a workflow or a function"),
         (lambda: cj.map(add), "takes lists"),
         (lambda: cj.map(add, [1], number()), "put several together"),
         (lambda: cj.map(add, [1], [1, 2]), "these have 1, 2 items"),

@@ -42,6 +42,14 @@ def outer(day: str = "2026-01-01") -> int:
     return count(day, factor=2)
 
 
+@cj.workflow
+def loops(day: str = "x") -> list[int]:
+    best = cj.repeat(count, day, until=lambda found: found > 3, carry="factor", at_most=3)
+    reveal_type(best)
+    cj.repeat(count, day, until=lambda found: found.missing, at_most=3)  # wrong
+    return cj.map(lambda factor: count(day, factor), [1, best])
+
+
 reveal_type(count("x"))
 reveal_type(table("x"))
 reveal_type(inner("x"))
@@ -57,7 +65,7 @@ count("x").missing  # wrong
 table("x").missing  # wrong
 """
 WRONG = {n for n, line in enumerate(PROGRAM.splitlines(), 1) if line.endswith("# wrong")}
-TYPES = ["int", "Path", "Path", "int"]
+TYPES = ["int", "int", "Path", "Path", "int"]
 
 
 @pytest.fixture

@@ -94,6 +94,7 @@ def test_a_value_that_holds_itself_is_refused() -> None:
         ("", ""),
         ("7", 7),
         ('couler_jobs.json:{"a": 1}', {"a": 1}),
+        ("couler_jobs.json:a text of a container", "a text of a container"),
         ('{"couler_jobs.texts": ["1", "couler_jobs.json:\\"x\\""]}', [1, "x"]),
         ('{"couler_jobs.texts": "[1]"}', [1]),
         ('{"couler_jobs.texts": [], "b": 1}', {"couler_jobs.texts": [], "b": 1}),
