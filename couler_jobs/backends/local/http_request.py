@@ -8,7 +8,9 @@ What the plan names of a secret is read here.
 from __future__ import annotations
 
 import base64
+import binascii
 import json
+import re
 import signal
 import sys
 from collections.abc import Iterator, Mapping, Sequence
@@ -29,6 +31,9 @@ LONGEST = 1024 * 1024
 
 _REDIRECTS = 10  # as many as Go follows
 _BLOCK = 64 * 1024
+_NAME = re.compile(r"[-!#$%&'*+.^_`|~0-9A-Za-z]+")
+_PASSWORD = re.compile(r"(://[^/@\s:]*):[^/@\s]*@")
+_CONTROL = re.compile(r"[\x00-\x08\x0a-\x1f\x7f]")
 
 Http = Mapping[str, Any]
 
@@ -49,7 +54,7 @@ def main(arguments: Sequence[str]) -> int:
     try:
         message, result = _sent(http, references)
         code = 1 if message else 0
-    except (Unanswered, ExpressionError, CoulerJobsError, OSError) as error:
+    except (Unanswered, _Late, ExpressionError, CoulerJobsError, OSError) as error:
         code, message, result = 1, str(error), None
     tell(path.parent, code, message, result=result)
     return code
@@ -59,7 +64,7 @@ def _sent(http: Http, references: References) -> tuple[str, str]:
     """Why the reply is no success ("" if it is one), and its body."""
     with _time_limit(http.get("timeoutSeconds")), _reply(http, references) as reply:
         body = b"".join(_blocks(reply)).decode("utf-8", "replace")
-        return _complaint(http, reply, body), body
+    return _complaint(http, reply, body), body
 
 
 @contextmanager
@@ -69,6 +74,7 @@ def _reply(http: Http, references: References) -> Iterator[requests.Response]:
     method, url = str(http.get("method") or "GET"), str(http.get("url", ""))
     with requests.Session() as session:
         session.max_redirects = _REDIRECTS
+        session.trust_env = False  # a login of `~/.netrc` would take the place of the manifest's
         try:
             yield session.request(
                 method,
@@ -78,14 +84,13 @@ def _reply(http: Http, references: References) -> Iterator[requests.Response]:
                 verify=not http.get("insecureSkipVerify"),
                 stream=True,
             )
-        except (requests.RequestException, _Late) as error:
-            raise Unanswered(f'{method.capitalize()} "{url}": {_reason(error)}') from error
+        except (requests.RequestException, _Late, ValueError) as error:
+            said = f'{method.capitalize()} "{url}": {_reason(error)}'
+            raise Unanswered(_PASSWORD.sub(r"\1:***@", said)) from error
 
 
 def _reason(error: Exception) -> str:
     """The cause of it all, without the names of the libraries that it came through."""
-    if isinstance(error, _Late):
-        return "context deadline exceeded"
     cause: BaseException = error
     while (inner := getattr(cause, "reason", None) or cause.__context__) is not None:
         if not isinstance(inner, BaseException):
@@ -96,18 +101,35 @@ def _reason(error: Exception) -> str:
 
 def _body(http: Http) -> bytes:
     source = http.get("bodyFrom")
-    if source:
+    if not source:
+        return str(http.get("body") or "").encode()
+    try:
         return base64.b64decode(source.get("bytes") or "")
-    return str(http.get("body") or "").encode()
+    except binascii.Error as error:
+        raise Unanswered(f"The body in bodyFrom.bytes is not base64: {error}.") from None
 
 
-def _headers(http: Http, references: References) -> dict[str, str]:
-    """By name; one that is given several times is one line, which means the same."""
-    found: dict[str, str] = {}
+def _headers(http: Http, references: References) -> dict[str, bytes]:
+    """By name; one that is given several times is one line, which means the same (RFC 9110, 5.3).
+
+    A value may be a secret, so what is wrong with one is said without it.
+    """
+    found: dict[str, tuple[str, bytes]] = {}
     for header in http.get("headers") or ():
-        name, value = str(header.get("name", "")), _value(header, references)
-        found[name] = f"{found[name]}, {value}" if name in found else value
-    return found
+        name, value = str(header.get("name", "")), _value(header, references).strip(" \t")
+        if not _NAME.fullmatch(name):
+            raise Unanswered(f"invalid header field name {json.dumps(name)}")
+        if _CONTROL.search(value):
+            raise Unanswered(
+                f'invalid header field value for "{name}": it holds a line break, often the one at '
+                "the end of a file, or another control character"
+            )
+        line = value.encode()
+        if name.lower() in found:
+            name, before = found[name.lower()]
+            line = before + (b"; " if name.lower() == "cookie" else b", ") + line
+        found[name.lower()] = (name, line)
+    return dict(found.values())
 
 
 def _value(header: Mapping[str, Any], references: References) -> str:
@@ -162,7 +184,7 @@ def _time_limit(seconds: Any) -> Iterator[None]:
     """`_Late` inside, once that time is over; no limit if it is None, as in Argo."""
 
     def end(_number: int, _frame: Any) -> None:
-        raise _Late
+        raise _Late("context deadline exceeded")
 
     if seconds is not None:
         signal.signal(signal.SIGALRM, end)

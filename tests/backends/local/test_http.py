@@ -32,6 +32,7 @@ class Handler(BaseHTTPRequestHandler):
         size = int(self.headers.get("Content-Length", 0))
         told = {"method": self.command, "body": self.rfile.read(size).decode()}
         told |= {"way": self.headers.get("X-Way", ""), "host": self.headers["Host"]}
+        told["login"] = self.headers.get("Authorization", "")
         if self.path == "/slow":
             time.sleep(5)
         if self.path == "/away":
@@ -96,6 +97,8 @@ FROM_SECRET = {"name": "X-Way", "valueFrom": {"secretKeyRef": {"name": "s", "key
         ),
         ({"headers": [header("X-Way", "up")]}, {"way": "up"}),
         ({"headers": [header("X-Way", "up"), header("X-Way", "down")]}, {"way": "up, down"}),
+        ({"headers": [header("X-Way", "up"), header("x-way", "down")]}, {"way": "up, down"}),
+        ({"headers": [header("X-Way", " \tup ")]}, {"way": "up"}),
         ({"headers": [header("Host", "example.org")]}, {"host": "example.org"}),
         ({"headers": [FROM_SECRET]}, {"way": "hush"}),
     ],
@@ -106,6 +109,22 @@ def test_a_request_is_sent_as_its_template_says(
     secret(tmp_path)
     answer = json.loads(sent(tmp_path, f"{address}/echo", **http)["result"])
     assert seen.items() <= answer.items()
+
+
+def test_a_secret_that_can_be_no_header_is_not_told(address: str, tmp_path: Path) -> None:
+    secret(tmp_path, "hush\n")
+    found = sent(tmp_path, f"{address}/echo", headers=[FROM_SECRET])
+    assert found["error"].startswith('invalid header field value for "X-Way"')
+    assert "hush" not in json.dumps(found)
+
+
+def test_a_login_that_the_user_has_for_the_host_is_not_sent(
+    address: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / ".netrc").write_text("machine 127.0.0.1 login me password hush\n")
+    monkeypatch.setenv("HOME", str(tmp_path))
+    said = {"headers": [header("Authorization", "Bearer x")]}
+    assert json.loads(sent(tmp_path, f"{address}/echo", **said)["result"])["login"] == "Bearer x"
 
 
 @pytest.mark.parametrize(
@@ -144,6 +163,10 @@ def test_the_body_of_a_bad_reply_is_kept(address: str, tmp_path: Path) -> None:
         ("{0}/slow", {"timeoutSeconds": 1}, '/slow": context deadline exceeded'),
         ("{0}/long", {}, "has more than 1048576 bytes"),
         ("{0}/echo", {"headers": [FROM_SECRET]}, "There is no secret s with the key token"),
+        ("{0}/echo", {"headers": [header("a b", "")]}, 'invalid header field name "a b"'),
+        ("{0}/echo", {"method": "P", "bodyFrom": {"bytes": "x"}}, "bodyFrom.bytes is not base64"),
+        ("http://me:hush@127.0.0.1:1/x", {}, 'Get "http://me:***@127.0.0.1:1/x": Connection'),
+        ("http://me:hush@[", {}, 'Get "http://me:***@[": Failed to parse'),
     ],
 )
 def test_a_request_that_is_not_answered_says_why(
