@@ -99,8 +99,10 @@ def _unfit(hint: Any, value: Any) -> str:
             told = rebuilt(hint, told)
         except (TypeError, ValueError) as error:
             said = " ".join(str(error).split()) or type(error).__name__
-            return f"a value of type {type(value).__name__} does not make one: {said}".rstrip(".")
-    return "" if fits(hint, told) else f"a value of type {type(value).__name__} is none"
+            return f"its value, of type {type(value).__name__}, does not make one: {said}".rstrip(
+                "."
+            )
+    return "" if fits(hint, told) else f"its value is of type {type(value).__name__}"
 
 
 def fits(hint: Any, value: Any) -> bool:

@@ -65,7 +65,8 @@ def keys(artifacts: Path, repository: str, key: str) -> list[str]:
     place = Path(os.path.normpath(root / key.strip("/")))
     if not place.is_relative_to(root) or (key and not place.exists()):
         raise Unlisted(f"no key found of name {key}")
-    found = _objects(artifacts, place) if place.is_dir() else ()
+    is_folder = place.is_dir() and not is_packed(artifacts, str(place.relative_to(artifacts)))
+    found = _objects(artifacts, place) if is_folder else ()
     return sorted(str(path.relative_to(root)) for path in found)
 
 

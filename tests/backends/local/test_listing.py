@@ -49,6 +49,7 @@ def artifacts(tmp_path: Path) -> Path:
         ("/logs/", ["logs/a.log", "logs/deep/b.log", "logs/packed"]),
         ("logs/deep", ["logs/deep/b.log"]),
         ("other", []),
+        ("logs/packed", []),
         ("", ["logs/a.log", "logs/deep/b.log", "logs/packed", "other"]),
     ],
 )
