@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from couler_jobs.dsl.containers import container as container
     from couler_jobs.dsl.control import and_ as and_
     from couler_jobs.dsl.control import either as either
+    from couler_jobs.dsl.control import ip as ip
     from couler_jobs.dsl.control import map as map
     from couler_jobs.dsl.control import not_ as not_
     from couler_jobs.dsl.control import or_ as or_
@@ -27,6 +28,7 @@ if TYPE_CHECKING:
     from couler_jobs.dsl.entries import secret as secret
     from couler_jobs.dsl.here import run_here as run_here
     from couler_jobs.dsl.hooks import hook as hook
+    from couler_jobs.dsl.kinds import data as data
     from couler_jobs.dsl.kinds import http as http
     from couler_jobs.dsl.kinds import plugin as plugin
     from couler_jobs.dsl.kinds import resource as resource
@@ -74,6 +76,7 @@ _MODULES = {
     "dsl.control": (
         "and_",
         "either",
+        "ip",
         "map",
         "not_",
         "or_",
@@ -87,7 +90,7 @@ _MODULES = {
     ),
     "dsl.entries": ("config_key", "secret"),
     "dsl.hooks": ("hook",),
-    "dsl.kinds": ("http", "plugin", "resource", "stored", "suspend"),
+    "dsl.kinds": ("data", "http", "plugin", "resource", "stored", "suspend"),
     "dsl.locations": (
         "artifactory",
         "azure",

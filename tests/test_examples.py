@@ -49,6 +49,7 @@ RETURNS_THERE = RETURNS | {
     "volumes": "kept for the next step",
     "secrets_in_env": "a token of 6 letters for eu",
     "container_set": "3 in all",
+    "services": "it answered a page",
     "approval": "v2: accuracy 0.87, approved by me",
 }
 """What needs a volume, a secret or an answer has them on a backend, and not in this process."""

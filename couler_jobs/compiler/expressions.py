@@ -116,6 +116,8 @@ class Writer:
         return self.tag(reference)
 
     def _output(self, output: model.Output, member: Callable[[str], str]) -> str:
+        if output.kind == "ip":
+            return f"{self.prefix}{member(output.task)}.ip"
         where = f"{self.prefix}{member(output.task)}.outputs"
         if output.kind == "result":
             return f"{where}.result"

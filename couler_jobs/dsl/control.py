@@ -11,7 +11,7 @@ from couler_jobs.dsl import calls, graphs, recorder, steps, values
 from couler_jobs.dsl.captured import around, as_template
 from couler_jobs.dsl.fits import refuse_unfit
 from couler_jobs.dsl.items import Fields, alone, items_of
-from couler_jobs.dsl.producers import Either, Failures, LoopValue, Variable
+from couler_jobs.dsl.producers import Either, Failures, LeafText, LoopValue, Variable
 from couler_jobs.dsl.values import Condition, Handle
 from couler_jobs.errors import DeclarationError
 from couler_jobs.spec import model, wire
@@ -349,7 +349,20 @@ def _mapped(function: Any, count: int, more: Mapping[str, Any]) -> list[str]:
     return names
 
 
-# --- what Argo knows about the run
+# --- what Argo knows about the run and its steps
+
+
+def ip(daemon: Any) -> Any:
+    """Where a step with `daemon=True` can be reached: `cj.http(["http://", cj.ip(db), ":80/"])`.
+
+    It is a text, known once the daemon is ready: what takes it starts then. Raises
+    `DeclarationError` for what is no call.
+    """
+    scope = recorder.needed("cj.ip")
+    task = values.producer_of(daemon).task if isinstance(daemon, Handle) else None
+    if task is None:
+        raise DeclarationError(f"cj.ip({daemon!r}): it takes what the call of a daemon returned.")
+    return Handle(LeafText(scope, model.Output(task=task, name="ip", kind="ip")))
 
 
 def workflow_status() -> Any:

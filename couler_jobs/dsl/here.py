@@ -262,6 +262,8 @@ class _Frame:
 
     def _value(self, reference: model.Reference, item: Any) -> str:
         match reference:
+            case model.Output(task=task, kind="ip"):
+                raise DeclarationError(f"{task} has an address only as a daemon, not in run_here.")
             case model.Output(task=task, name=name, missing=missing):
                 return self.outputs[task][name] if task in self.outputs else missing
             case model.Either(outputs=outputs):

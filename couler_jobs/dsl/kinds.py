@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import pathlib
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -11,6 +12,7 @@ from couler_jobs.dsl.calls import file_arguments
 from couler_jobs.dsl.entries import Entry, secret_selector
 from couler_jobs.dsl.hooks import hooks_of
 from couler_jobs.dsl.leaves import Inputs, record, record_call, unexpanded
+from couler_jobs.dsl.locations import Location
 from couler_jobs.dsl.options import PodOptions, pod_words
 from couler_jobs.dsl.units import extra_json, seconds
 from couler_jobs.errors import DeclarationError
@@ -119,8 +121,9 @@ def http(
 ) -> Any:
     """Send a request, on a cluster from Argo's agent: `found = cj.http("https://example.org/rows")`.
 
-    The answer stands for the reply's body. url: a text, or the value of a step. headers: texts,
-    values of steps, or `cj.secret("name", "key")`. body: a text, or what is sent as JSON, in which
+    The answer stands for the reply's body. url: a text, the value of a step, or a list of both that
+    is put together: `["http://", cj.ip(server), ":8080/"]`. headers: texts, values of steps, or
+    `cj.secret("name", "key")`. body: a text, or what is sent as JSON, in which
     values of steps may stand. success_condition: such as "response.statusCode == 201"; without it
     any status of 200 to 299 is a success. insecure: the server's certificate is not checked.
     timeout: of the request. after, and further options: as of a step.
@@ -130,7 +133,7 @@ def http(
     inputs = Inputs()
     timeout = options.pop("timeout", None)
     fields: Fields = {
-        "url": inputs.tagged("url", "url", url),
+        "url": _url(inputs, url),
         "method": method,
         "headers": [_header(inputs, name, one) for name, one in (headers or {}).items()] or None,
         "body": _body(inputs, body),
@@ -139,6 +142,13 @@ def http(
         "timeoutSeconds": None if timeout is None else seconds(timeout, "timeout"),
     }
     return _recorded("http", fields, inputs, (), after, options)
+
+
+def _url(inputs: Inputs, url: Any) -> str:
+    if not isinstance(url, list | tuple):
+        return inputs.tagged("url", "url", url)
+    parts = (inputs.tagged("url", f"url-{at}", part) for at, part in enumerate(url, 1))
+    return "".join(parts)
 
 
 def _body(inputs: Inputs, body: Any) -> str | None:
@@ -187,6 +197,27 @@ def _plugin_output(name: str) -> model.OutputFile:
     return model.OutputFile(name=parameter_name(name), path=None, extra='{"supplied": {}}')
 
 
+def data(
+    source: Any, *expressions: str, after: Any = None, **options: Unpack[words.LeafWords]
+) -> Any:
+    """List what lies in a store: `cj.data(cj.s3("days/"), 'filter(data, {# endsWith ".csv"})')`.
+
+    The answer stands for the list of keys below the source's, after each expression in turn, in
+    which `data` is what the one before it made
+    (https://argo-workflows.readthedocs.io/en/latest/data-sourcing-and-transformation/). Here, it
+    lists what steps of the same run have stored. after, and further options: as of a step. Raises
+    `DeclarationError` for what is no store.
+    """
+    if not isinstance(source, Location):
+        raise DeclarationError(f"cj.data({source!r}): it takes where files lie, as cj.s3(...).")
+    steps = [{"expression": unexpanded("An expression", one)} for one in expressions]
+    fields: Fields = {
+        "source": {"artifactPaths": {"name": "data", **source.mapping()}},
+        "transformation": steps or [{"expression": "data"}],
+    }
+    return _recorded("data", fields, Inputs(), (), after, options)
+
+
 def stored(
     owner: str,
     template: str,
@@ -195,7 +226,7 @@ def stored(
     *,
     cluster: bool = False,
     files: Mapping[str, Any] | None = None,
-    outputs: Sequence[str] = (),
+    outputs: Sequence[str] | Mapping[str, type] = (),
     after: Any = None,
     **options: Unpack[words.CallWords],
 ) -> Any:
@@ -203,8 +234,9 @@ def stored(
 
     cluster: it is a ClusterWorkflowTemplate. arguments: by the template's parameters, texts, which
     are passed as they are, and other values and those of steps, which are passed as JSON. files: by
-    its artifacts' names. outputs: names of its output parameters; `found["name"]` is the text. The
-    answer itself stands for what a container of it prints. after, on_exit, hooks: as of a step.
+    its artifacts' names. outputs: names of its output parameters; `found["name"]` is the text; with
+    files among them what each is, `{"rows": str, "table": Path}`. The answer itself stands for what
+    a container of it prints. after, on_exit, hooks: as of a step.
     Raises `DeclarationError` for a wrong one.
     """
     scope = recorder.needed("cj.stored")
@@ -220,11 +252,23 @@ def stored(
         template_name(options.get("name") or template),
         model.TemplateRef(name=owner, template=template, cluster=cluster),
         inputs,
-        [model.OutputFile(name=one, path=None) for one in outputs],
+        [_stored_output(name, kind) for name, kind in _typed(outputs).items()],
         after,
         hooks_of(options),
         has_result=True,
     )
+
+
+def _typed(outputs: Sequence[str] | Mapping[str, type]) -> Mapping[str, type]:
+    return outputs if isinstance(outputs, Mapping) else dict.fromkeys(outputs, str)
+
+
+def _stored_output(name: str, kind: Any) -> model.OutputFile:
+    if kind is str:
+        return model.OutputFile(name=name, path=None)
+    if isinstance(kind, type) and issubclass(kind, pathlib.PurePath):
+        return model.OutputFile(name=name, path=None, kind="artifact")
+    raise DeclarationError(f"outputs={{{name!r}: {kind!r}}}: it is str, or Path for a file.")
 
 
 def _recorded(

@@ -167,7 +167,7 @@ def record(
     """Add a call of the template, which is called as the leaf; the answer is what it leaves."""
     place = scope.place(sys._getframe(1))
     made = _shared(scope.recording, replace(leaf, place=place, **inputs.fields()))
-    has_result = isinstance(leaf, model.Pod) or leaf.kind in ("http", "plugin")
+    has_result = isinstance(leaf, model.Pod) or leaf.kind in ("http", "plugin", "data")
     return record_call(
         scope, leaf.name, made.name, inputs, leaf.outputs, after, hooks, has_result=has_result
     )

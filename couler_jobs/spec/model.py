@@ -23,7 +23,7 @@ class Output:
 
     task: str
     name: str = "value"  #: an output parameter's name; "result" with `kind` says standard output
-    kind: Literal["parameter", "result", "artifact"] = "parameter"
+    kind: Literal["parameter", "result", "artifact", "ip"] = "parameter"  #: "ip": where a daemon is
     missing: str = "null"  #: the text where the call did not run
 
 

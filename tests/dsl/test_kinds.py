@@ -372,3 +372,79 @@ def test_an_argument_that_argo_would_expand_is_refused() -> None:
 
     with pytest.raises(DeclarationError, match=r"text holds '{{'"):
         flow.compile()
+
+
+# --- lists of what is stored, daemons
+
+
+@pytest.mark.parametrize("target", TARGETS)
+def test_what_lies_in_a_store_is_listed_and_looped_over(target: str) -> None:
+    @cj.workflow
+    def flow() -> Any:
+        keys = cj.data(cj.s3("days/", bucket="b"), 'filter(data, {# endsWith ".csv"})')
+        cj.data(cj.gcs("all/"), name="everything", after=keys)
+        return cj.map(same, keys)
+
+    manifest = compiled(flow, target)
+    assert template(manifest, "data")["data"] == {
+        "source": {"artifactPaths": {"name": "data", "s3": {"key": "days/", "bucket": "b"}}},
+        "transformation": [{"expression": 'filter(data, {# endsWith ".csv"})'}],
+    }
+    everything = template(manifest, "everything")["data"]
+    assert everything["transformation"] == [{"expression": "data"}]
+    given = task(manifest, "same-map")["arguments"]["parameters"]
+    assert given == [{"name": "loop-items", "value": "{{tasks.data.outputs.result}}"}]
+
+
+@pytest.mark.parametrize("target", TARGETS)
+def test_the_address_of_a_daemon_is_given_to_what_uses_it(target: str) -> None:
+    @cj.step(daemon=True)
+    def serve() -> None: ...
+
+    @cj.workflow
+    def flow() -> Any:
+        server = serve()
+        cj.container("curl", command=["curl", cj.ip(server)], env={"HOST": cj.ip(server)})
+        same(cj.ip(server))
+        return cj.http(["http://", cj.ip(server), ":80/", same("x")])
+
+    manifest = compiled(flow, target)
+    assert template(manifest, "http")["http"]["url"].startswith(
+        "http://{{inputs.parameters.url-2}}:80/{{=inputs.parameters['url-4'] startsWith"
+    )
+    for name in ("curl", "same", "http"):
+        found = task(manifest, name)
+        assert found["arguments"]["parameters"][0]["value"] == "{{tasks.serve.ip}}"
+        assert found["depends"].startswith("serve")
+    with pytest.raises(DeclarationError, match="an address only as a daemon"):
+        cj.run_here(flow)
+
+
+def test_a_stored_template_leaves_files_too() -> None:
+    @cj.step
+    def read(table: Path, rows: Any) -> None: ...
+
+    @cj.workflow
+    def flow() -> None:
+        found = cj.stored("tools", "make", outputs={"rows": str, "table": Path})
+        read(found["table"], found["rows"])
+
+    given = task(compiled(flow), "read")["arguments"]
+    assert given["artifacts"] == [
+        {"name": "table", "from": "{{tasks.make.outputs.artifacts.table}}"}
+    ]
+    assert given["parameters"][0]["value"] == "{{tasks.make.outputs.parameters.rows}}"
+
+
+@pytest.mark.parametrize(
+    ("call", "words"),
+    [
+        (lambda: cj.data("days/"), "it takes where files lie"),
+        (lambda: cj.data(cj.s3("x"), "{{x}}"), "An expression holds"),
+        (lambda: cj.ip("server"), "what the call of a daemon returned"),
+        (lambda: cj.stored("a", "b", outputs={"x": int}), "it is str, or Path for a file"),
+    ],
+)
+def test_what_makes_no_sense_of_them_is_refused(call: Any, words: str) -> None:
+    with pytest.raises(DeclarationError, match=words):
+        cj.workflow(lambda: call()).compile()
