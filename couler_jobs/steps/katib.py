@@ -8,10 +8,10 @@ from typing import Any
 from couler_jobs.dsl.couler.jobs import run_job
 from couler_jobs.dsl.values import Handle
 from couler_jobs.errors import DeclarationError
+from couler_jobs.steps.pods import FAILED
 
 # Katib lists an experiment's conditions in the order Created, Running, and how it ended.
 SUCCESS = "status.conditions.2.type == Succeeded"
-FAILURE = "status.conditions.2.type == Failed"
 
 
 def run(
@@ -70,7 +70,7 @@ def run(
             "spec": spec,
         },
         success_condition=success_condition or SUCCESS,
-        failure_condition=failure_condition or FAILURE,
+        failure_condition=failure_condition or FAILED,
         timeout=timeout,
         step_name=step_name,
     )

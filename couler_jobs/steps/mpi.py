@@ -9,7 +9,7 @@ from couler_jobs.dsl.couler.jobs import run_job
 from couler_jobs.dsl.couler.secrets import Secret
 from couler_jobs.dsl.values import Handle
 from couler_jobs.errors import DeclarationError
-from couler_jobs.steps.pods import Command, Replicas, Resources, any_failed
+from couler_jobs.steps.pods import FAILED, Command, Replicas, Resources
 
 
 def train(
@@ -70,7 +70,7 @@ def train(
             },
         },
         success_condition="status.replicaStatuses.Launcher.succeeded == 1",
-        failure_condition=any_failed(["Launcher"]),
+        failure_condition=FAILED,
         timeout=timeout,
         step_name=step_name,
         env=env,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import shlex
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -16,6 +16,15 @@ Resources = str | Mapping[str, Any]
 
 MEBIBYTES = {"memory": "memory", "disk": "ephemeral-storage"}
 """What is a number of mebibytes in Couler's text, by Kubernetes' name."""
+
+FAILED = ", ".join(f"status.conditions.{number}.type == Failed" for number in range(4))
+"""The failure of Kubeflow's jobs and experiments: what their operators say in a condition.
+
+They list Created, Running or Restarting, and how it ended, with Suspended before it in between.
+The count of failed replicas does not tell: one that is restarted for its exit code counts, and of a
+job that is past its deadline or number of retries none may
+(kubeflow/training-operator, `pkg/controller.v1/pytorch/pytorchjob_controller.go`).
+"""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -53,11 +62,6 @@ class Replicas:
 def replica_specs(kinds: Mapping[str, Replicas], container: str) -> dict[str, Any]:
     """The replica specs of Kubeflow's training jobs, by kind; none for kinds without replicas."""
     return {kind: one.manifest(container) for kind, one in kinds.items() if one.count > 0}
-
-
-def any_failed(kinds: Iterable[str]) -> str:
-    """The condition that a replica of one of these kinds has failed."""
-    return ", ".join(f"status.replicaStatuses.{kind}.failed > 0" for kind in kinds)
 
 
 def words_of(command: Command | None) -> list[str]:

@@ -8,7 +8,7 @@ from typing import Any
 from couler_jobs.dsl.couler.jobs import run_job
 from couler_jobs.dsl.couler.secrets import Secret
 from couler_jobs.dsl.values import Handle
-from couler_jobs.steps.pods import Command, Replicas, Resources, any_failed, replica_specs
+from couler_jobs.steps.pods import FAILED, Command, Replicas, Resources, replica_specs
 
 
 def train(
@@ -63,7 +63,7 @@ def train(
             },
         },
         success_condition="status.replicaStatuses.Master.succeeded == 1",
-        failure_condition=any_failed(used),
+        failure_condition=FAILED,
         timeout=timeout,
         step_name=step_name,
         env=env,

@@ -10,6 +10,17 @@ from couler_jobs.dsl.couler.secrets import Secret
 from couler_jobs.dsl.values import Handle
 from couler_jobs.steps.pods import Replicas, Resources
 
+FAILURE = ", ".join(
+    [
+        "status.jobDeploymentStatus == Failed",
+        "status.jobDeploymentStatus == ValidationFailed",
+        "status.jobStatus == FAILED",
+        "status.jobStatus == STOPPED",
+    ]
+)
+"""Nothing is tried again: before KubeRay 1.2 the deployment of a failed job is Complete
+(ray-project/kuberay, `ray-operator/apis/ray/v1/rayjob_types.go`)."""
+
 
 def run(
     entrypoint: str,
@@ -65,8 +76,7 @@ def run(
             "spec": spec,
         },
         success_condition="status.jobStatus == SUCCEEDED",
-        # a failed attempt may be tried again: the deployment says when it is over
-        failure_condition="status.jobDeploymentStatus == Failed, status.jobStatus == STOPPED",
+        failure_condition=FAILURE,
         timeout=timeout,
         step_name=step_name,
         env=env,

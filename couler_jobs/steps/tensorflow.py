@@ -9,7 +9,7 @@ from couler_jobs.dsl.couler.jobs import run_job
 from couler_jobs.dsl.couler.secrets import Secret
 from couler_jobs.dsl.values import Handle
 from couler_jobs.errors import DeclarationError
-from couler_jobs.steps.pods import Command, Replicas, Resources, any_failed, replica_specs
+from couler_jobs.steps.pods import FAILED, Command, Replicas, Resources, replica_specs
 
 
 def train(
@@ -82,7 +82,7 @@ def train(
             "spec": {**spec, "tfReplicaSpecs": used},
         },
         success_condition=f"status.replicaStatuses.{ends}.succeeded == {count}",
-        failure_condition=any_failed(used),
+        failure_condition=FAILED,
         timeout=timeout,
         step_name=step_name,
         env=env,

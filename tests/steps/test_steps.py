@@ -77,25 +77,19 @@ def test_the_object_has_todays_version(name: str, version: str, kind: str) -> No
     assert (found["apiVersion"], found["kind"]) == (version, kind)
 
 
+FAILED = (
+    "status.conditions.0.type == Failed, status.conditions.1.type == Failed, "
+    "status.conditions.2.type == Failed, status.conditions.3.type == Failed"
+)
+
+
 @pytest.mark.parametrize(
     ("name", "success", "failure"),
     [
-        (
-            "tensorflow",
-            "status.replicaStatuses.Worker.succeeded == 2",
-            "status.replicaStatuses.Worker.failed > 0",
-        ),
-        (
-            "pytorch",
-            "status.replicaStatuses.Master.succeeded == 1",
-            "status.replicaStatuses.Master.failed > 0, status.replicaStatuses.Worker.failed > 0",
-        ),
-        (
-            "mpi",
-            "status.replicaStatuses.Launcher.succeeded == 1",
-            "status.replicaStatuses.Launcher.failed > 0",
-        ),
-        ("katib", "status.conditions.2.type == Succeeded", "status.conditions.2.type == Failed"),
+        ("tensorflow", "status.replicaStatuses.Worker.succeeded == 2", FAILED),
+        ("pytorch", "status.replicaStatuses.Master.succeeded == 1", FAILED),
+        ("mpi", "status.replicaStatuses.Launcher.succeeded == 1", FAILED),
+        ("katib", "status.conditions.2.type == Succeeded", FAILED),
         (
             "spark",
             "status.applicationState.state == COMPLETED",
@@ -104,7 +98,8 @@ def test_the_object_has_todays_version(name: str, version: str, kind: str) -> No
         (
             "ray",
             "status.jobStatus == SUCCEEDED",
-            "status.jobDeploymentStatus == Failed, status.jobStatus == STOPPED",
+            "status.jobDeploymentStatus == Failed, status.jobDeploymentStatus == ValidationFailed, "
+            "status.jobStatus == FAILED, status.jobStatus == STOPPED",
         ),
     ],
 )
