@@ -527,6 +527,31 @@ def test_an_argument_of_the_workflow_may_name_what_argo_does(given: str) -> None
     ] == []
 
 
+@pytest.mark.parametrize(
+    ("word", "first", "second"),
+    [
+        ("parameters", {"value": "a"}, {}),
+        ("parameters", {"value": "a"}, {"value": "b", "enum": ["c"]}),
+        ("parameters", {"value": "a"}, {"value": "b", "valueFrom": {"path": "/x"}}),
+        ("artifacts", {"raw": {"data": "x"}}, {}),
+    ],
+)
+def test_of_two_arguments_of_a_referenced_template_the_first_counts(
+    word: str, first: dict[str, Any], second: dict[str, Any]
+) -> None:
+    manifest = workflow()
+    arguments = {word: [{"name": "m", **first}, {"name": "m", **second}]}
+    manifest["spec"] = {"workflowTemplateRef": {"name": "shared"}, "arguments": arguments}
+    assert [found.severity for found in lint(manifest)] == ["warning"]
+    manifest["spec"]["arguments"][word].reverse()
+    assert [found.severity for found in lint(manifest)] == ["error", "warning"]
+
+
+@pytest.mark.parametrize("name", ["{{inputs.parameters}}", "a-{{inputs.parameters}}"])
+def test_all_inputs_of_a_template_without_any_are_null_in_a_name(name: str) -> None:
+    assert not any(found.severity == "error" for found in lint(steps([step(name)]), "3.5"))
+
+
 def test_more_than_200_tasks_are_refused_since_4_0() -> None:
     tasks = [step(f"t{number}") for number in range(201)]
     assert only(dag(*tasks)).code == "limit"

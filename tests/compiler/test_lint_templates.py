@@ -442,3 +442,19 @@ def test_capitals_in_the_name_of_a_template_that_makes_pods_are_unwise(
 def test_capitals_in_the_name_of_a_graph_reach_no_pod() -> None:
     manifest = workflow(entrypoint="Main", templates=[{"name": "Main", "suspend": {}}])
     assert lint(manifest) == []
+
+
+@pytest.mark.parametrize(
+    ("action", "errors"),
+    [
+        ("{{workflow.name}}", []),
+        ("{{workflow.name}}ly", []),
+        ("app{{workflow.name}}", ["spec.templates[0].resource.action"]),
+        ("app{{inputs.parameters.rest}}", []),
+    ],
+)
+def test_an_action_that_is_not_known_yet_begins_with_a_tag(action: str, errors: list[str]) -> None:
+    inputs = {"parameters": [{"name": "rest", "value": "ly"}]}
+    manifest = of("resource", {"action": action, "manifest": "kind: Pod"}, inputs=inputs)
+    found = [f.path for f in lint(manifest, "3.5") if f.severity == "error"]
+    assert found == errors

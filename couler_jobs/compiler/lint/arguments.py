@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from types import MappingProxyType
 from typing import Any, Final
 
@@ -32,14 +32,24 @@ def check_arguments(
     parameters: list[dict[str, Any]] = arguments.get("parameters", [])
     if parameters:
         check_names(parameters, report, (path, "parameters"), "parameter")
-        for index, parameter in enumerate(parameters):
+        for index, parameter in _taken(parameters, first_wins):
             if "value" not in parameter or len(parameter) > 2:
                 where = ((path, "parameters"), index)
                 _value(parameter, report, where, values_may_lack)
     if artifacts := arguments.get("artifacts"):
         check_names(artifacts, report, (path, "artifacts"), "artifact")
-        for index, artifact in enumerate(artifacts):
+        for index, artifact in _taken(artifacts, first_wins):
             _artifact(artifact, report, ((path, "artifacts"), index))
+
+
+def _taken(items: list[dict[str, Any]], first_wins: bool) -> Iterator[tuple[int, dict[str, Any]]]:
+    """The arguments that Argo looks at, with their places."""
+    seen: set[str] = set()
+    for index, item in enumerate(items):
+        name = item.get("name", "")
+        if not (first_wins and name in seen):
+            yield index, item
+        seen.add(name)
 
 
 def _value(parameter: dict[str, Any], report: Report, path: Path, values_may_lack: bool) -> None:

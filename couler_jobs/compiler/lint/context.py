@@ -213,7 +213,7 @@ class Context:
             parameter.get("name", ""): parameter.get("value")
             for parameter in (arguments or {}).get("parameters", [])
         }
-        env: dict[str, str] = {}
+        env: dict[str, str] = {} if template.parameters else {"inputs.parameters": "null"}
         for parameter in template.parameters:
             name = parameter.get("name", "")
             own = parameter.get("value", parameter.get("default"))

@@ -37,7 +37,8 @@ def check_resource(
     resource, path = template.body["resource"], (template.path, "resource")
     report = context.report
     action = substitute(resource.get("action", ""), env)
-    if context.placeholder not in action and action not in _ACTIONS:
+    is_tag = action.startswith(context.placeholder.removesuffix("0"))
+    if not is_tag and action not in _ACTIONS:
         said = f"{shown(action)} is not an action; {', '.join(_ACTIONS)} are."
         report.error("value", (path, "action"), said)
     if action in ("get", "delete"):
