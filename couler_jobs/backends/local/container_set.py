@@ -12,8 +12,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 
-from couler_jobs.backends.local.pod_plan import NOT_RUNNABLE
-from couler_jobs.backends.local.values import Container
+from couler_jobs.backends.local.values import NOT_RUNNABLE, Container
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,6 +82,8 @@ class Set:
         return result
 
     def _ran(self, container: Container) -> Result:
+        if self._stopped.is_set():
+            return Result(NOT_RUNNABLE, "it was stopped before it was started")
         try:
             code = self._start(container).wait()
         except NotStarted as error:

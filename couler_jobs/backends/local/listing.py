@@ -15,8 +15,8 @@ from pathlib import Path
 from typing import Any
 
 from couler_jobs.backends.local.files import is_packed
-from couler_jobs.backends.local.pod_plan import NOT_RUNNABLE
 from couler_jobs.backends.local.told import tell
+from couler_jobs.backends.local.values import NOT_RUNNABLE
 from couler_jobs.spec.expressions import ExpressionError, gotext, read
 
 

@@ -23,15 +23,16 @@ from typing import Any
 
 from couler_jobs.backends.local import probing
 from couler_jobs.backends.local.container_set import NotStarted, Result, Set
-from couler_jobs.backends.local.pod_plan import NOT_RUNNABLE, Fetch, Plan
-from couler_jobs.backends.local.probing import Probed
+from couler_jobs.backends.local.pod_plan import Fetch, Plan
+from couler_jobs.backends.local.probing import NeverUp, Probed
 from couler_jobs.backends.local.references import References, resolved
 from couler_jobs.backends.local.reports import report
 from couler_jobs.backends.local.told import tell
-from couler_jobs.backends.local.values import Container
+from couler_jobs.backends.local.values import NOT_RUNNABLE, Container
 from couler_jobs.errors import CoulerJobsError
 
 _STOPPED = (137, 143)  # ended by a signal: Argo takes it for one that it sent itself
+_LONGEST = 2_000  # characters of a message
 _GRACE = 10.0  # seconds for sidecars, once the step's own process has ended
 
 
@@ -60,6 +61,8 @@ class _Pod:
         self._plan, self._folder = plan, folder
         self._references = References(Path(plan.home))
         self.stopped = threading.Event()
+        self._unready: tuple[str, str] | None = None  # a daemon's container, and why
+        self._telling = threading.Lock()  # long lines in a pipe would mix
 
     def run(self) -> int:
         """The exit code of the step's own process; `Failed` for all else."""
@@ -83,30 +86,46 @@ class _Pod:
     def _run_main(self, sidecars: Iterable[tuple[Container, subprocess.Popen[bytes]]]) -> int:
         (main,) = self._plan.containers
         process = self._start(main, stdout=None)
-        if self._plan.daemon:
-            running = [*sidecars, (main, process)]
-            probed = {one.name: Probed(p, self._environ(one)) for one, p in running}
-            threading.Thread(target=self._await_ready, args=(probed,), daemon=True).start()
-        return _code(process.wait())
+        if not self._plan.daemon:
+            return _code(process.wait())
+        running = [*sidecars, (main, process)]
+        probed = {one.name: Probed(p, self._environ(one)) for one, p in running}
+        threading.Thread(target=self._watch, args=(probed, process), daemon=True).start()
+        code = _code(process.wait())
+        if self._unready is not None:
+            name, why = self._unready
+            raise Failed(name, _code(probed[name].process.wait()), why)
+        return code
 
-    def _await_ready(self, probed: Mapping[str, Probed]) -> None:
-        """Tell that the daemon is ready, once all its containers are."""
-        for probe in self._plan.probes:
-            if not probing.passed(probe, probed[probe.container], self._plan.cwd):
-                return
-        if self._plan.reports is not None:
-            report(self._plan.reports)
+    def _watch(self, probed: Mapping[str, Probed], main: subprocess.Popen[bytes]) -> None:
+        """Tell that the daemon is ready, once all its containers are; end it if they cannot be."""
+        name = "main"
+        try:
+            for probe in self._plan.probes:
+                name = probe.container
+                if not probing.passed(probe, probed[name], self._plan.cwd):
+                    return
+            if self._plan.reports is not None:
+                report(self._plan.reports)
+        except Exception as error:  # else the run would wait for ever
+            known = isinstance(error, NeverUp)
+            why = str(error) if known else f"it could not be asked whether it is ready: {error!r}"
+            self._unready = name, why
+            _end([probed[name].process, main])
 
     def _run_set(self) -> int:
         plan = self._plan
         logs = self._folder / "containers"  # where `StepFolder.containers` is looked for
-        logs.mkdir()
+        logs.mkdir(exist_ok=True)
 
         def start(container: Container) -> subprocess.Popen[bytes]:
             if container.name == "main":
                 return self._process(container, stdout=None)
-            with open(logs / f"{container.name}.log", "ab") as log:
-                return self._process(container, stdout=log, stderr=log)
+            try:
+                with open(logs / f"{container.name}.log", "ab") as log:
+                    return self._process(container, stdout=log, stderr=log)
+            except OSError as error:
+                raise NotStarted(f"its log could not be opened: {error}") from error
 
         results = Set(
             plan.containers,
@@ -123,8 +142,9 @@ class _Pod:
 
     def _tell(self, container: str, result: Result) -> None:
         if self._plan.reports is not None:
-            told = {"exit_code": result.code, "message": result.message}
-            report(self._plan.reports, container=container, **told)
+            told = {"exit_code": result.code, "message": result.message[:_LONGEST]}
+            with self._telling:
+                report(self._plan.reports, container=container, **told)
 
     def _fetch(self, fetch: Fetch) -> None:
         from couler_jobs.backends.local import fetching
@@ -155,7 +175,7 @@ class _Pod:
                 stdout=stdout,
                 stderr=stderr,
             )
-        except (OSError, CoulerJobsError) as error:
+        except (OSError, ValueError, CoulerJobsError) as error:
             raise NotStarted(_sentence(error, container)) from error
 
     def _environ(self, container: Container) -> dict[str, str]:

@@ -6,16 +6,13 @@ It holds no secret: values of secrets are read by the pod, when they are needed.
 from __future__ import annotations
 
 import json
-import os
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
+from couler_jobs.backends.local.step_folder import write_private
 from couler_jobs.backends.local.values import Container, Probe, Reference, Value
-
-NOT_RUNNABLE = 64
-"""The exit code that Argo gives a command that cannot be run."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -48,8 +45,7 @@ class Plan:
 
     def write(self, path: Path) -> None:
         """Store it for the process that carries it out."""
-        with open(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w") as file:
-            json.dump(asdict(self), file)
+        write_private(path, asdict(self))
 
     @classmethod
     def read(cls, path: Path) -> Plan:

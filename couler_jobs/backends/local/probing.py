@@ -14,10 +14,16 @@ import time
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
+from urllib.parse import quote
 
 from couler_jobs.backends.local.values import Probe
 
 HOST = "127.0.0.1"
+_IN_PATHS = "!#$%&'()*+,/:;=?@[]~"  # what stays as it is; Kubernetes escapes all else, as URLs need
+
+
+class NeverUp(Exception):  # noqa: N818  ends the daemon
+    """The `startupProbe` of a container failed too often; the text says so."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,7 +37,7 @@ class Probed:
 def passed(probe: Probe, probed: Probed, cwd: str) -> bool:
     """Ask until it has answered well often enough; False if the process ended before that.
 
-    A container whose `startupProbe` fails too often is ended, as on a cluster.
+    `NeverUp` if a `startupProbe` failed too often: Kubernetes ends such a container.
     """
     time.sleep(probe.delay)
     good = bad = 0
@@ -43,13 +49,13 @@ def passed(probe: Probe, probed: Probed, cwd: str) -> bool:
         else:
             good, bad = 0, bad + 1
             if probe.startup and bad >= probe.failures:
-                probed.process.terminate()
-                return False
+                raise NeverUp(f"its startupProbe failed {bad} times in a row")
         time.sleep(probe.period)
     return False
 
 
 def _answers(probe: Probe, probed: Probed, cwd: str) -> bool:
+    """Whether it answers well; what cannot be asked (`ValueError`: of such words) does not."""
     try:
         if "httpGet" in probe.check:
             return 200 <= _status(probe.check["httpGet"], probe.timeout) < 400
@@ -58,7 +64,7 @@ def _answers(probe: Probe, probed: Probed, cwd: str) -> bool:
             socket.create_connection(where, probe.timeout).close()
             return True
         return _exit_code(probe.check["exec"], probed, cwd, probe.timeout) == 0
-    except (OSError, http.client.HTTPException, subprocess.TimeoutExpired):
+    except (OSError, ValueError, http.client.HTTPException, subprocess.TimeoutExpired):
         return False
 
 
@@ -77,7 +83,8 @@ def _status(check: Mapping[str, Any], timeout: float) -> int:
         connection = http.client.HTTPConnection(host, port, timeout=timeout)
     try:
         headers = {h["name"]: str(h.get("value", "")) for h in check.get("httpHeaders") or ()}
-        connection.request("GET", str(check.get("path") or "/"), headers=headers)
+        path = quote(str(check.get("path") or "/"), safe=_IN_PATHS)
+        connection.request("GET", path, headers=headers)
         return connection.getresponse().status
     finally:
         connection.close()

@@ -19,14 +19,13 @@ from couler_jobs.backends.local.files import FileProblem
 from couler_jobs.backends.local.home import full_disk
 from couler_jobs.backends.local.kernel import NO_ROOM
 from couler_jobs.backends.local.log_limit import LOG_LIMIT, cut, write_all
-from couler_jobs.backends.local.pod_plan import NOT_RUNNABLE
 from couler_jobs.backends.local.private import Views
 from couler_jobs.backends.local.programs import NeverRan, program_of
 from couler_jobs.backends.local.reports import Reports
 from couler_jobs.backends.local.step_folder import StepFolder
 from couler_jobs.backends.local.step_views import prepare
 from couler_jobs.backends.local.told import told
-from couler_jobs.backends.local.values import Ended, Launch
+from couler_jobs.backends.local.values import NOT_RUNNABLE, Ended, Launch
 from couler_jobs.errors import ConfigError
 
 MARK = "COULER_JOBS_STEP"
@@ -83,6 +82,11 @@ class Step:
         """SIGKILL to all of it."""
         self.kill_at = None
         self._signal(signal.SIGKILL)
+
+    def note(self, text: str) -> None:
+        """Write something of ours to its log."""
+        with contextlib.suppress(OSError):  # a full disk costs the log, not the step
+            write_all(self.log, f"[couler-jobs] {text}\n".encode())
 
     def _signal(self, number: signal.Signals) -> None:
         # its process is not waited for yet, so the group's number is still its own
@@ -176,8 +180,7 @@ class Step:
     def _tidy(self) -> None:
         self.cut_log()
         for lost in self.views.leave():
-            with contextlib.suppress(OSError):
-                write_all(self.log, f"[couler-jobs] could not be kept: {lost}\n".encode())
+            self.note(f"could not be kept: {lost}")
         os.close(self.log)
         os.close(self.pidfd)
 
@@ -187,7 +190,10 @@ def start(launch: Launch, folder: StepFolder, mark: str, environ: Mapping[str, s
 
     `environ` is what it inherits (`clean_environment`); the manifest's variables come on top.
     """
-    reports = Reports(launch.node) if launch.reports else None
+    try:
+        reports = Reports(launch.node) if launch.reports else None
+    except OSError as error:
+        raise _explained(error, folder) from error
     try:
         return _started(launch, folder, mark, environ, reports)
     except BaseException:
@@ -218,7 +224,7 @@ def _started(
         raise _explained(error, folder) from error
     try:
         process = _spawn(launch, command, environment, cwd, views, log, reports)
-        return Step(launch, folder, process, os.pidfd_open(process.pid), log, views, reports)
+        return Step(launch, folder, process, _watched(process, folder), log, views, reports)
     except BaseException:
         os.close(log)
         views.leave()
@@ -257,6 +263,18 @@ def _spawn(
     if process.stdout is not None:
         os.set_blocking(process.stdout.fileno(), False)
     return process
+
+
+def _watched(process: subprocess.Popen[bytes], folder: StepFolder) -> int:
+    """A descriptor that tells its end; a process that has none is ended, as nobody would own it."""
+    try:
+        return os.pidfd_open(process.pid)
+    except OSError as error:
+        os.killpg(process.pid, signal.SIGKILL)
+        process.wait()
+        if process.stdout is not None:
+            process.stdout.close()
+        raise _explained(error, folder) from error
 
 
 def _refused(error: Exception, command: list[str]) -> Exception:

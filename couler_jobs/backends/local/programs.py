@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 import shutil
 import sys
@@ -10,11 +9,11 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from couler_jobs.backends.local.pod_plan import NOT_RUNNABLE, Fetch, Plan
+from couler_jobs.backends.local.pod_plan import Fetch, Plan
 from couler_jobs.backends.local.private import Views
 from couler_jobs.backends.local.references import References, resolved
-from couler_jobs.backends.local.step_folder import StepFolder
-from couler_jobs.backends.local.values import Container, Launch
+from couler_jobs.backends.local.step_folder import StepFolder, write_private
+from couler_jobs.backends.local.values import NOT_RUNNABLE, Container, Launch
 
 
 class NeverRan(Exception):  # noqa: N818  becomes an `Ended`
@@ -92,9 +91,8 @@ def _own_program(
     work: Mapping[str, Any], folder: StepFolder, environ: Mapping[str, str]
 ) -> Program:
     plan = folder.root / "work.json"
-    with open(os.open(plan, os.O_WRONLY | os.O_CREAT, 0o600), "w", encoding="utf-8") as file:
-        run = {"home": str(folder.run.home), "artifacts": str(folder.run.artifacts)}
-        json.dump(run | dict(work), file)
+    run = {"home": str(folder.run.home), "artifacts": str(folder.run.artifacts)}
+    write_private(plan, run | dict(work))
     return _module(next(_PROGRAMS[kind] for kind in work), plan, environ)
 
 

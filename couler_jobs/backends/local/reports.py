@@ -6,6 +6,7 @@ import contextlib
 import json
 import os
 import time
+from collections.abc import Callable
 from typing import Any
 
 from couler_jobs.backends.local.log_limit import write_all
@@ -29,15 +30,23 @@ class Reports:
         """Let go of the other end too."""
         os.close(self.reading)
 
-    def read(self) -> list[Reported]:
-        """The whole lines that have come since."""
+    def read(self, note: Callable[[str], None]) -> list[Reported]:
+        """The whole lines that have come since.
+
+        One that is no report, which only another process can have written, is noted and left out.
+        """
         with contextlib.suppress(BlockingIOError):
             while block := os.read(self.reading, 65536):
                 self._rest += block
             self.ended = True
         *lines, self._rest = self._rest.split(b"\n")
-        now = time.time()
-        return [Reported(node=self._node, at=now, **json.loads(line)) for line in lines]
+        found = []
+        for line in lines:
+            try:
+                found.append(Reported(node=self._node, at=time.time(), **json.loads(line)))
+            except (ValueError, TypeError):
+                note(f"reported what cannot be understood: {line[:200]!r}")
+        return found
 
 
 def report(descriptor: int, **told: Any) -> None:

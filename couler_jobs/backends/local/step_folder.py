@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import hashlib
+import json
+import os
 import re
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from couler_jobs.backends.local.home import RunFolder
 
@@ -43,3 +46,10 @@ def step_folder(run: RunFolder, node: str) -> StepFolder:
     digest = hashlib.blake2b(node.encode(), digest_size=8).hexdigest()
     readable = re.sub(r"[^A-Za-z0-9]+", "-", node).strip("-")[-40:]
     return StepFolder(run, f"{readable}-{digest}")
+
+
+def write_private(path: Path, plain: Any) -> None:
+    """Put JSON there that only this user can read, in place of what was there."""
+    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+    with open(descriptor, "w", encoding="utf-8") as file:
+        json.dump(plain, file)

@@ -193,7 +193,7 @@ class Steps:
         """Take what a step tells; False if nothing comes any more."""
         if step.reports is None:
             return False
-        self._news += step.reports.read()
+        self._news += step.reports.read(step.note)
         return not step.reports.ended
 
     def _moments(self, until: float | None) -> Iterator[float | None]:

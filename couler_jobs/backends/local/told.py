@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import json
-import os
 from pathlib import Path
 from typing import Any
+
+from couler_jobs.backends.local.step_folder import write_private
 
 _NAME = "told.json"
 
@@ -20,9 +21,7 @@ def tell(
 ) -> None:
     """Leave how the step ended: `code` is the exit code of `container`; None: it could not run."""
     told = {"exit_code": code, "error": message, "container": container, "result": result}
-    descriptor = os.open(folder / _NAME, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
-    with open(descriptor, "w", encoding="utf-8") as file:
-        json.dump(told, file)
+    write_private(folder / _NAME, told)
 
 
 def told(folder: Path) -> dict[str, Any] | None:

@@ -40,6 +40,10 @@ Value = str | tuple[str | Reference, ...]
 """The value of a variable: a text, or pieces to be put together when the step starts."""
 
 
+NOT_RUNNABLE = 64
+"""The exit code that Argo gives a command that cannot be run."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class InputFile:
     """A file (or folder) to lay before the step starts: an input artifact."""

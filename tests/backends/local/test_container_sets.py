@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import subprocess
+import threading
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -79,6 +80,14 @@ def test_a_container_is_tried_as_often_as_its_set_says(
 ) -> None:
     third = container("a", "echo >> tried; test $(wc -l < tried) = 3")
     assert run(tmp_path, third, tries=tries)["a"] == Result(code)
+
+
+def test_no_container_starts_once_its_set_is_stopped(tmp_path: Path) -> None:
+    stopped = threading.Event()
+    stopped.set()
+    results = run(tmp_path, container("a", "touch a"), container("b", "touch b"), stopped=stopped)
+    assert set(results.values()) == {Result(64, "it was stopped before it was started")}
+    assert not list(tmp_path.iterdir())
 
 
 def test_a_container_that_a_signal_ended_has_its_number(tmp_path: Path) -> None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import signal
 import socket
 import subprocess
 import sys
@@ -18,7 +17,7 @@ import pytest
 
 from couler_jobs.backends.local.client import LocalBackend
 from couler_jobs.backends.local.engine import reset_for_retry
-from couler_jobs.backends.local.probing import Probed, passed
+from couler_jobs.backends.local.probing import NeverUp, Probed, passed
 from couler_jobs.backends.local.store import Store
 from couler_jobs.backends.local.values import Probe
 from couler_jobs.errors import Rejected
@@ -232,6 +231,22 @@ def test_steps_fail_when_a_daemon_of_theirs_has_no_tries_left() -> None:
     assert drive.message("[0].serve") == "No more retries left"
 
 
+@pytest.mark.parametrize("item", ["1.5", "a.b(c)"])
+def test_a_daemon_of_a_loop_has_no_tries_left_whatever_its_item(item: str) -> None:
+    serve = step("serve", "serve", withItems=[item])
+    drive = Drive(workflow(steps([serve], [step("a")], [step("b")]), AGAIN))
+    for number in (0, 1):
+        drive.report(f"[0].serve(0:{item})({number})")
+        drive.end(f"[0].serve(0:{item})({number})", 1)
+    assert drive.phase("") is Phase.FAILED
+
+
+def test_a_daemon_that_ends_well_says_what_is_known_of_it() -> None:
+    drive = Drive(workflow(dag(step("serve", "serve")), SERVE))
+    drive.end(".serve", 0, error="its startupProbe failed 3 times in a row")
+    assert drive.message(".serve") == "its startupProbe failed 3 times in a row"
+
+
 def test_a_retry_of_the_run_starts_its_daemon_again() -> None:
     manifest = workflow(dag(step("serve", "serve"), ASK), SERVE)
     drive = Drive(manifest)
@@ -291,7 +306,8 @@ class Handler(BaseHTTPRequestHandler):
     """Answers with the status that the path names."""
 
     def do_GET(self) -> None:
-        self.send_response(int(self.path[1:]))
+        escaped = self.path == "/pr%C3%BCfung?a=1"
+        self.send_response(200 if escaped else int(self.path[1:]))
         self.end_headers()
 
     def log_message(self, *_: Any) -> None:
@@ -322,30 +338,41 @@ def probe(check: dict[str, Any], port: int, **more: Any) -> Probe:
     return Probe(container="main", check=check, period=0.01, startup=True, failures=2, **more)
 
 
+def answers(probe: Probe, probed: Probed, folder: Path) -> bool:
+    try:
+        return passed(probe, probed, str(folder))
+    except NeverUp:
+        return False
+
+
 @pytest.mark.parametrize(
     ("check", "answer"),
     [
         ({"httpGet": {"path": "/200"}}, True),
+        ({"httpGet": {"path": "/prüfung?a=1"}}, True),
         ({"httpGet": {"path": "/302", "httpHeaders": [{"name": "X", "value": "y"}]}}, True),
         ({"httpGet": {"path": "/404"}}, False),
+        ({"httpGet": {"path": "/200", "httpHeaders": [{"name": "X", "value": "a\nb"}]}}, False),
+        ({"httpGet": {"path": "/200", "httpHeaders": [{"name": "X", "value": "\u6f22"}]}}, False),
         ({"httpGet": {"path": "/200", "scheme": "HTTPS"}}, False),
         ({"tcpSocket": {}}, True),
         ({"exec": {"command": ["sh", "-c", 'test "$WELL" = yes']}}, True),
         ({"exec": {"command": ["false"]}}, False),
         ({"exec": {"command": ["nothing-like-that"]}}, False),
+        ({"exec": {"command": ["echo", "a\0b"]}}, False),
     ],
 )
 def test_a_probe_is_asked(
     port: int, probed: Probed, tmp_path: Path, check: dict[str, Any], answer: bool
 ) -> None:
-    assert passed(probe(check, port), probed, str(tmp_path)) is answer
+    assert answers(probe(check, port), probed, tmp_path) is answer
 
 
 def test_a_probe_at_a_dead_port_fails(probed: Probed, tmp_path: Path) -> None:
     with socket.socket() as closed:
         closed.bind(("127.0.0.1", 0))
         free = closed.getsockname()[1]
-    assert not passed(probe({"tcpSocket": {}}, free), probed, str(tmp_path))
+    assert not answers(probe({"tcpSocket": {}}, free), probed, tmp_path)
 
 
 def test_a_probe_that_has_to_succeed_often_is_asked_often(probed: Probed, tmp_path: Path) -> None:
@@ -357,10 +384,10 @@ def test_a_probe_that_has_to_succeed_often_is_asked_often(probed: Probed, tmp_pa
     assert (tmp_path / "asked").read_text().count("\n") == 5
 
 
-def test_a_container_that_never_comes_up_is_ended(probed: Probed, tmp_path: Path) -> None:
+def test_a_container_that_never_comes_up_is_said_to_be_one(probed: Probed, tmp_path: Path) -> None:
     never = probe({"exec": {"command": ["false"]}}, 0)
-    assert not passed(never, probed, str(tmp_path))
-    assert probed.process.wait(10) == -signal.SIGTERM
+    with pytest.raises(NeverUp, match="its startupProbe failed 2 times in a row"):
+        passed(never, probed, str(tmp_path))
 
 
 def test_nobody_asks_a_process_that_has_ended(probed: Probed, tmp_path: Path) -> None:
@@ -424,6 +451,18 @@ def test_a_step_talks_to_a_daemon_that_is_gone_afterwards(
     assert {node.phase for node in run.nodes.values()} == {Phase.SUCCEEDED}
     assert [line.text for line in local.logs(name, f"{name}.ask")] == ["200"]
     assert gone(pid_in(tmp_path / "pid"))
+
+
+def test_a_daemon_that_never_comes_up_fails_with_what_its_probe_said(
+    local: LocalBackend, tmp_path: Path
+) -> None:
+    never = {"exec": {"command": ["false"]}, "periodSeconds": 1, "failureThreshold": 1}
+    name = local.submit(serving(tmp_path, ASKS, startupProbe=never)).name
+    serve = finish(local, name).nodes[f"{name}.serve"]
+    assert (serve.phase, serve.message) == (
+        Phase.FAILED,
+        "main: Error (exit code 143): its startupProbe failed 1 times in a row",
+    )
 
 
 def test_nothing_goes_on_while_a_daemon_is_not_ready(local: LocalBackend, tmp_path: Path) -> None:

@@ -306,7 +306,14 @@ def test_durations_are_read_as_go_reads_them(text: Any, value: float) -> None:
 
 @pytest.mark.parametrize(
     ("node", "name"),
-    [("run[0].a", "a"), ("run.a-b(1:x.y)(0)", "a-b"), ("run.sub[0].c(0:k:v)", "c"), ("run", "run")],
+    [
+        ("run[0].a", "a"),
+        ("run.a-b(1:x.y)(0)", "a-b"),
+        ("run.sub[0].c(0:k:v)", "c"),
+        ("run", "run"),
+        ("run[0].a(0:f(x.y))(1)", "a"),
+        ("run[0].a(0:[1.5])", "a"),
+    ],
 )
 def test_a_step_s_name_is_found_in_its_node_s(node: str, name: str) -> None:
     assert step_name(node) == name

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import os
 import select
 import signal
@@ -70,6 +71,34 @@ def log_of(folder: RunFolder, node: str = "n") -> str:
 
 
 # --- how it ends
+
+
+@pytest.mark.parametrize("wants_result", [False, True])
+def test_a_process_that_cannot_be_watched_is_ended_and_tried_again(
+    folder: RunFolder, monkeypatch: pytest.MonkeyPatch, wants_result: bool
+) -> None:
+    def full(pid: int) -> int:
+        pids.append(pid)
+        raise OSError(errno.EMFILE, "Too many open files")
+
+    pids: list[int] = []
+    before = len(os.listdir("/proc/self/fd"))
+    monkeypatch.setattr(os, "pidfd_open", full)
+    with pytest.raises(NotNow, match="Too many open files"):
+        begin(folder, ("sleep", "600"), wants_result=wants_result)
+    assert not Path(f"/proc/{pids[0]}").exists()
+    assert len(os.listdir("/proc/self/fd")) == before
+
+
+def test_a_pipe_for_reports_that_cannot_be_had_is_waited_for(
+    folder: RunFolder, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(_flags: int) -> None:
+        raise OSError(errno.EMFILE, "Too many open files")
+
+    monkeypatch.setattr(os, "pipe2", full)
+    with pytest.raises(NotNow, match="Too many open files"):
+        begin(folder, ("sleep", "600"), daemon=True)
 
 
 @pytest.mark.parametrize(

@@ -7,7 +7,7 @@ from typing import Any
 
 from couler_jobs.backends.local.engine.leaves import Pod
 from couler_jobs.backends.local.engine.records import CONTAINER, Node
-from couler_jobs.backends.local.values import Ended, Reported
+from couler_jobs.backends.local.values import NOT_RUNNABLE, Ended, Reported
 from couler_jobs.spec.status import Phase
 
 
@@ -44,7 +44,7 @@ class ContainerSet(Pod):
         name, code = reported.container, reported.exit_code
         child = self._run.nodes.by_name[f"{node.name}.{name}"]
         child.outputs = {"exitCode": str(code)}
-        phase = {0: Phase.SUCCEEDED, 64: Phase.ERROR}.get(code, Phase.FAILED)
+        phase = {0: Phase.SUCCEEDED, NOT_RUNNABLE: Phase.ERROR}.get(code, Phase.FAILED)
         why = f"{name}: Error (exit code {code}): {reported.message}" if code else ""
         self._run.nodes.end(child, phase, why, at=reported.at)
 

@@ -25,7 +25,10 @@ def began(node: Node, now: float) -> float:
 
 
 class Pod:
-    """A container or script template: one process."""
+    """A template that becomes one pod, here one process: `container`, `script`, `data`.
+
+    `ContainerSet` and `Http` differ from it in what they say themselves.
+    """
 
     kind = POD
 
@@ -161,7 +164,7 @@ class Pod:
         if self._why is not None:
             return Phase.FAILED, f"workflow shutdown with strategy:  {self._run.shutdown}"
         if self._filled.body.get("daemon"):  # it should have gone on: Argo says no more than that
-            return Phase.FAILED, ""
+            return Phase.FAILED, ended.error
         if ended.missing:
             return Phase.ERROR, self._missing(ended.missing[0])
         return (Phase.ERROR, ended.error) if ended.error else (Phase.SUCCEEDED, "")
@@ -191,13 +194,13 @@ _NOT_THERE = "wait: Error (exit code 64): {verb} /var/run/argo{path}: no such fi
 
 def step_name(node: str) -> str:
     """The step's own name in a node's: `a` of `run[0].a(1:x)(0)`."""
-    end, depth = len(node), ""
+    end, depth, opening, closing = len(node), 0, "", ""
     while end:
         character = node[end - 1]
         if depth:
-            depth = "" if character == depth else depth
+            depth += (character == closing) - (character == opening)
         elif character in ")]":
-            depth = "(" if character == ")" else "["
+            depth, closing, opening = 1, character, "(" if character == ")" else "["
         else:
             break
         end -= 1

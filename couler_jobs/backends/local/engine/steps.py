@@ -8,6 +8,7 @@ from typing import Any
 
 from couler_jobs.backends.local.engine.calls import Boundary, Call, DepthError
 from couler_jobs.backends.local.engine.hooks import Follower, HookError
+from couler_jobs.backends.local.engine.leaves import step_name
 from couler_jobs.backends.local.engine.loops import aggregated, expanded, loops
 from couler_jobs.backends.local.engine.records import SKIPPED, STEP_GROUP, STEPS, Node
 from couler_jobs.backends.local.engine.run import Run
@@ -259,7 +260,7 @@ class StepsTemplate:
             self._run.later(self._next_group)
 
     def _named(self, node: Node) -> Step:
-        name = node.name.rpartition(".")[2].partition("(")[0]
+        name = step_name(node.name)
         return next(step for group in self._groups for step in group if step["name"] == name)
 
     def _step_settled(self, node: Node, error: Exception | None) -> None:
