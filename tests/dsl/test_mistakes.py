@@ -40,7 +40,7 @@ IN_A_WORKFLOW = {
     "tell(1.5)": "its value is of type float",
     "tell([1])": "its value is of type list",
     "tell(__import__('pathlib').Path('x'))": "its value is of type PosixPath",
-    "cj.map(tell, [1, 'x'])": "'rows' of tell() is annotated with int, and its value is of type str",
+    "cj.map(tell, [1, 'x'])": "'rows' of tell() is annotated with int, and its value",
     "flow(3)": "The argument 'day' of flow() is annotated with str, and its value is of type int",
     "tell(object())": "The argument 'rows': A value of type object cannot travel as JSON",
     "tell(float('nan'))": "The argument 'rows': A value of type float cannot travel as JSON",
