@@ -178,6 +178,8 @@ def _is_ours(error: Exception) -> bool:
     import traceback
 
     *_, (frame, _line) = traceback.walk_tb(error.__traceback__)
+    if isinstance(error, AttributeError) and frame.f_code.co_name == "__getattr__":
+        return False  # `cj.maap`: a name that this package does not have
     return str(frame.f_globals.get("__name__")).partition(".")[0] == __name__.partition(".")[0]
 
 
