@@ -311,7 +311,7 @@ def test_durations_are_read_as_go_reads_them(text: Any, value: float) -> None:
         ("run.a-b(1:x.y)(0)", "a-b"),
         ("run.sub[0].c(0:k:v)", "c"),
         ("run", "run"),
-        ("run[0].a(0:f(x.y))(1)", "a"),
+        ("run[0].a(0:[x.y])(1)", "a"),
         ("run[0].a(0:[1.5])", "a"),
     ],
 )

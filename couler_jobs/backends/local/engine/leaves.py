@@ -194,13 +194,13 @@ _NOT_THERE = "wait: Error (exit code 64): {verb} /var/run/argo{path}: no such fi
 
 def step_name(node: str) -> str:
     """The step's own name in a node's: `a` of `run[0].a(1:x)(0)`."""
-    end, depth, opening, closing = len(node), 0, "", ""
+    end, depth = len(node), ""
     while end:
         character = node[end - 1]
         if depth:
-            depth += (character == closing) - (character == opening)
+            depth = "" if character == depth else depth
         elif character in ")]":
-            depth, closing, opening = 1, character, "(" if character == ")" else "["
+            depth = "(" if character == ")" else "["
         else:
             break
         end -= 1
