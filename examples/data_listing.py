@@ -1,4 +1,7 @@
-"""What a run has stored below a key: listed, sifted by an expression, and looped over."""
+"""What a run has stored below a key: listed, sifted by an expression, and looped over.
+
+Argo itself lists only where the source names its bucket too; this machine has keys only.
+"""
 
 import couler_jobs as cj
 from couler_jobs.templates import call, container, steps, template, workflow

@@ -204,9 +204,10 @@ def data(
 
     The answer stands for the list of keys below the source's, after each expression in turn, in
     which `data` is what the one before it made
-    (https://argo-workflows.readthedocs.io/en/latest/data-sourcing-and-transformation/). Here, it
-    lists what steps of the same run have stored. after, and further options: as of a step. Raises
-    `DeclarationError` for what is no store.
+    (https://argo-workflows.readthedocs.io/en/latest/data-sourcing-and-transformation/). On Argo the
+    source has to name its bucket: a key alone is not looked for in its artifact repository. Here,
+    it lists what steps of the same run have stored, by their key. after, and further options: as
+    of a step. Raises `DeclarationError` for what is no store.
     """
     if not isinstance(source, Location):
         raise DeclarationError(f"cj.data({source!r}): it takes where files lie, as cj.s3(...).")
