@@ -10,22 +10,11 @@ import pytest
 
 import couler_jobs as cj
 from couler_jobs.errors import DeclarationError
+from tests.dsl.common_steps import same, table
 from tests.dsl.manifests import TARGETS, compiled, task, template
 from tests.dsl.running import parallel_steps, run_locally
 
 SHOWN = "import os, sys; print([*sys.argv[1:], os.environ.get('GIVEN')])"
-
-
-@cj.step
-def same(value: Any) -> Any:
-    return value
-
-
-@cj.step
-def table() -> Path:
-    found = Path("table.csv")
-    found.write_text("a,b")
-    return found
 
 
 @cj.step

@@ -6,10 +6,9 @@ import os
 import socket
 import subprocess
 import sys
-import threading
 import time
 from collections.abc import Iterator
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from http.server import BaseHTTPRequestHandler
 from pathlib import Path
 from typing import Any
 
@@ -24,6 +23,7 @@ from couler_jobs.errors import Rejected
 from couler_jobs.spec.status import Phase, RunInfo
 from tests.backends.local.driving import RUN, Drive, dag, script, step, steps, workflow
 from tests.backends.local.processes import gone, kill, pid_in, soon, supervised
+from tests.backends.local.web_server import web_server
 from tests.backends.workflows import finish, wait_until
 
 SERVE = script("serve", daemon=True)
@@ -316,13 +316,8 @@ class Handler(BaseHTTPRequestHandler):
 
 @pytest.fixture(scope="module")
 def port() -> Iterator[int]:
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-    thread = threading.Thread(target=server.serve_forever)
-    thread.start()
-    yield server.server_address[1]
-    server.shutdown()
-    thread.join()
-    server.server_close()
+    with web_server(Handler) as address:
+        yield int(address.rpartition(":")[2])
 
 
 @pytest.fixture

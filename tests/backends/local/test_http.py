@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import base64
 import json
-import threading
 import time
 from collections.abc import Iterator
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from http.server import BaseHTTPRequestHandler
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +19,7 @@ from couler_jobs.errors import Rejected
 from couler_jobs.spec.status import Phase, RunInfo
 from tests.backends.local.driving import RUN, Drive, dag, step, steps, workflow
 from tests.backends.local.test_references import secret
+from tests.backends.local.web_server import web_server
 from tests.backends.workflows import finish, wait_until
 
 Http = dict[str, Any]
@@ -55,14 +55,8 @@ class Handler(BaseHTTPRequestHandler):
 
 @pytest.fixture(scope="module")
 def address() -> Iterator[str]:
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-    server.daemon_threads = True
-    thread = threading.Thread(target=server.serve_forever)
-    thread.start()
-    yield f"http://127.0.0.1:{server.server_address[1]}"
-    server.shutdown()
-    thread.join()
-    server.server_close()
+    with web_server(Handler) as found:
+        yield found
 
 
 # --- the request

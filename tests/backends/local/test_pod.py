@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import subprocess
-import threading
 from collections.abc import Iterator
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from http.server import BaseHTTPRequestHandler
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +15,7 @@ from couler_jobs.backends.local.fetching import Unfetched, fetch
 from couler_jobs.backends.local.references import References
 from couler_jobs.spec.status import NodeInfo, Phase
 from tests.backends.local.test_references import secret
+from tests.backends.local.web_server import web_server
 from tests.backends.workflows import finish, sh, text_of, workflow
 
 IMAGE = "busybox"
@@ -36,13 +36,8 @@ class Handler(BaseHTTPRequestHandler):
 
 @pytest.fixture(scope="module")
 def address() -> Iterator[str]:
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-    thread = threading.Thread(target=server.serve_forever)
-    thread.start()
-    yield f"http://127.0.0.1:{server.server_address[1]}"
-    server.shutdown()
-    thread.join()
-    server.server_close()
+    with web_server(Handler) as found:
+        yield found
 
 
 @pytest.fixture(scope="module")
