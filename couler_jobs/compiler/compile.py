@@ -182,7 +182,6 @@ _PLAIN_TYPES = {
     "resource": "ResourceTemplate",
     "http": "HTTP",
     "suspend": "SuspendTemplate",
-    "containerSet": "ContainerSetTemplate",
     "data": "Data",
 }
 

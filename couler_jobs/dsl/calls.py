@@ -9,7 +9,7 @@ from collections.abc import Collection, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from couler_jobs.dsl import memo, recorder, typed, values
-from couler_jobs.dsl.fits import checks_of, refuse_defaults, refuse_unfit
+from couler_jobs.dsl.fits import Check, refuse_defaults, refuse_unfit
 from couler_jobs.dsl.footer import Typed, step_script
 from couler_jobs.dsl.locations import Location
 from couler_jobs.dsl.place import placed
@@ -214,7 +214,7 @@ class StepTemplate:
                 pull_policy=options.pull_policy,
                 extra=with_mounts(options.container_extra, self._recording.mounts),
             ),
-            inputs=tuple(input_parameters(step.signature, annotations)),
+            inputs=tuple(input_parameters(step.signature, annotations, step.checks)),
             artifacts=tuple(input_files(step.signature, annotations.files, "in")),
             outputs=(
                 *(
@@ -316,10 +316,10 @@ def template_of(recording: recorder.Recording, target: Step[..., Any]) -> StepTe
 
 
 def input_parameters(
-    signature: inspect.Signature, annotations: typed.Annotations
+    signature: inspect.Signature, annotations: typed.Annotations, checks: tuple[Check, ...]
 ) -> Iterator[model.Parameter]:
     """A template's inputs that are no files, with their defaults."""
-    refuse_defaults(checks_of(signature, annotations))
+    refuse_defaults(checks)
     for parameter in signature.parameters.values():
         if parameter.name in annotations.files:
             continue

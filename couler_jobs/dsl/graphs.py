@@ -300,7 +300,7 @@ def _inputs(
         return (), ()
     signature, said = workflow.signature, workflow.annotations
     return (
-        tuple(calls.input_parameters(signature, said)),
+        tuple(calls.input_parameters(signature, said, workflow.checks)),
         tuple(calls.input_files(signature, said.files)),
     )
 

@@ -7,6 +7,7 @@ from collections.abc import Collection, Iterable, Iterator, Mapping
 from datetime import datetime
 
 from couler_jobs.errors import NotFound, Rejected
+from couler_jobs.spec.names import is_within
 from couler_jobs.spec.status import NodeInfo, Phase
 
 #: What only holds other nodes together. A reader wants the steps.
@@ -47,12 +48,8 @@ def steps_of(nodes: Iterable[NodeInfo]) -> list[NodeInfo]:
 
 
 def pods_of(node: NodeInfo, nodes: Mapping[str, NodeInfo]) -> list[NodeInfo]:
-    """The nodes under this one (or itself) that ran something, so that have a log.
-
-    Argo names a child by its parent's name and then `[0]`, `.step`, `(1:item)`.
-    """
-    starts = tuple(node.name + mark for mark in "[.(")
-    inside = [one for one in nodes.values() if one is node or one.name.startswith(starts)]
+    """The nodes under this one (or itself) that ran something, so that have a log."""
+    inside = [one for one in nodes.values() if is_within(one.name, node.name)]
     return [one for one in steps_of(inside) if one.type == "Pod"]
 
 

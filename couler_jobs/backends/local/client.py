@@ -13,7 +13,6 @@ from pathlib import Path
 from typing import Any
 
 from couler_jobs.backends.asked import answered
-from couler_jobs.backends.base import Backend  # noqa
 from couler_jobs.backends.local import launching, logs, names
 from couler_jobs.backends.local.cache import Cache
 from couler_jobs.backends.local.config_map_values import fill_from_config_maps

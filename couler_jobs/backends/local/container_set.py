@@ -8,11 +8,12 @@ from __future__ import annotations
 
 import subprocess
 import threading
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 
 from couler_jobs.backends.local.values import NOT_RUNNABLE, Container
+from couler_jobs.spec.graph import order
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,8 +54,9 @@ class Set:
     def run(self) -> Mapping[str, Result]:
         """How each of them ended."""
         with ThreadPoolExecutor(len(self._containers)) as pool:
-            for container in in_order(self._containers):
-                self._results[container.name] = pool.submit(self._one, container)
+            # each after those that it needs, whose results it waits for
+            for name in order({one.name: one.needs for one in self._containers.values()}):
+                self._results[name] = pool.submit(self._one, self._containers[name])
         return {name: result.result() for name, result in self._results.items()}
 
     def _one(self, container: Container) -> Result:
@@ -89,14 +91,3 @@ class Set:
         except NotStarted as error:
             return Result(NOT_RUNNABLE, str(error))
         return Result(128 - code if code < 0 else code)
-
-
-def in_order(containers: Mapping[str, Container]) -> Iterator[Container]:
-    """Each after those that it needs; there is no circle."""
-    done: set[str] = set()
-    waiting = list(containers.values())
-    while waiting:
-        ready = [one for one in waiting if done.issuperset(one.needs)]
-        yield from ready
-        done |= {one.name for one in ready}
-        waiting = [one for one in waiting if one.name not in done]

@@ -27,8 +27,9 @@ from couler_jobs.backends.local.pod_plan import Fetch, Plan
 from couler_jobs.backends.local.probing import NeverUp, Probed
 from couler_jobs.backends.local.references import References, resolved
 from couler_jobs.backends.local.reports import report
+from couler_jobs.backends.local.step_folder import CONTAINERS
 from couler_jobs.backends.local.told import tell
-from couler_jobs.backends.local.values import NOT_RUNNABLE, Container
+from couler_jobs.backends.local.values import NOT_RUNNABLE, Container, unfound
 from couler_jobs.errors import CoulerJobsError
 
 _STOPPED = (137, 143)  # ended by a signal: Argo takes it for one that it sent itself
@@ -115,7 +116,7 @@ class _Pod:
 
     def _run_set(self) -> int:
         plan = self._plan
-        logs = self._folder / "containers"  # where `StepFolder.containers` is looked for
+        logs = self._folder / CONTAINERS
         logs.mkdir(exist_ok=True)
 
         def start(container: Container) -> subprocess.Popen[bytes]:
@@ -186,7 +187,7 @@ class _Pod:
 def _sentence(error: Exception, container: Container) -> str:
     if isinstance(error, FileNotFoundError):
         program = container.command[0] if container.command else ""
-        return f'failed to find name in PATH: exec: "{program}": executable file not found in $PATH'
+        return unfound(program)
     return f"it could not be started: {error}"
 
 

@@ -16,9 +16,8 @@ from dataclasses import dataclass
 from typing import Any
 from urllib.parse import quote
 
-from couler_jobs.backends.local.values import Probe
+from couler_jobs.backends.local.values import HERE, Probe
 
-HOST = "127.0.0.1"
 _IN_PATHS = "!#$%&'()*+,/:;=?@[]~"  # what stays as it is; Kubernetes escapes all else, as URLs need
 
 
@@ -69,7 +68,7 @@ def _answers(probe: Probe, probed: Probed, cwd: str) -> bool:
 
 
 def _address(check: Mapping[str, Any]) -> tuple[str, int]:
-    return str(check.get("host") or HOST), int(check["port"])
+    return str(check.get("host") or HERE), int(check["port"])
 
 
 def _status(check: Mapping[str, Any], timeout: float) -> int:

@@ -13,7 +13,7 @@ from couler_jobs.backends.local.pod_plan import Fetch, Plan
 from couler_jobs.backends.local.private import Views
 from couler_jobs.backends.local.references import References, resolved
 from couler_jobs.backends.local.step_folder import StepFolder, write_private
-from couler_jobs.backends.local.values import NOT_RUNNABLE, Container, Launch
+from couler_jobs.backends.local.values import NOT_RUNNABLE, Container, Launch, unfound
 
 
 class NeverRan(Exception):  # noqa: N818  becomes an `Ended`
@@ -117,15 +117,10 @@ def _find(program: str, environment: Mapping[str, str], file: Path) -> str:
     if "/" in program:
         if not file.exists():
             raise NeverRan(
-                _unfound(program, f"stat {program}: no such file or directory"), NOT_RUNNABLE
+                unfound(program, f"stat {program}: no such file or directory"), NOT_RUNNABLE
             )
         return program
     found = shutil.which(program, path=environment.get("PATH", os.defpath))
     if found is None:
-        raise NeverRan(_unfound(program, "executable file not found in $PATH"), NOT_RUNNABLE)
+        raise NeverRan(unfound(program), NOT_RUNNABLE)
     return program
-
-
-def _unfound(program: str, why: str) -> str:
-    """Argo's own sentence."""
-    return f'failed to find name in PATH: exec: "{program}": {why}'

@@ -12,6 +12,9 @@ from typing import Any
 
 from couler_jobs.backends.local.home import RunFolder
 
+CONTAINERS = "containers"
+"""The folder, in a step's, of what the containers of a set print."""
+
 
 @dataclass(frozen=True, slots=True)
 class StepFolder:
@@ -33,7 +36,7 @@ class StepFolder:
     @property
     def containers(self) -> Path:
         """What the containers of a set printed, but for its main one: a file each."""
-        return self.root / "containers"
+        return self.root / CONTAINERS
 
     @property
     def work(self) -> Path:

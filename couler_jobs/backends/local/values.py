@@ -43,6 +43,14 @@ Value = str | tuple[str | Reference, ...]
 NOT_RUNNABLE = 64
 """The exit code that Argo gives a command that cannot be run."""
 
+HERE = "127.0.0.1"
+"""Where everything of a run is found: it shares this machine's network."""
+
+
+def unfound(program: str, why: str = "executable file not found in $PATH") -> str:
+    """Argo's sentence about a command that cannot be run."""
+    return f'failed to find name in PATH: exec: "{program}": {why}'
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class InputFile:

@@ -6,9 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from couler_jobs.backends.local.engine.tags import TagError
-
-HERE = "127.0.0.1"
-"""Where everything of a run is found: it shares this machine's network."""
+from couler_jobs.backends.local.values import HERE
 
 _WORKFLOW, _NODE = "workflows.argoproj.io/workflow", "workflows.argoproj.io/node-name"
 

@@ -101,10 +101,6 @@ class _Gate:
             return
         try:
             priority = whole(self._filled.body.get("priority") or run.priority)
-        except TagError as error:
-            self._broken(error)
-            return
-        try:
             limits = self._limits()
         except TagError as error:
             self._broken(error)

@@ -9,7 +9,6 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any, Protocol
 
 from couler_jobs.backends.local.engine.calls import Boundary, Call, DepthError
-from couler_jobs.backends.local.engine.downward import HERE
 from couler_jobs.backends.local.engine.gate import enter
 from couler_jobs.backends.local.engine.plan import plan_of
 from couler_jobs.backends.local.engine.records import SKIPPED, Node, Nodes, fnv32a
@@ -25,6 +24,7 @@ from couler_jobs.backends.local.engine.templates import (
 )
 from couler_jobs.backends.local.engine.variables import Flat, Variables
 from couler_jobs.backends.local.values import (
+    HERE,
     Cached,
     Ended,
     Launch,
