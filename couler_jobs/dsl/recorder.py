@@ -121,13 +121,14 @@ class Scope:
 
     def refuse_unused(self) -> None:
         """Raise `DeclarationError` for a condition that stands for nothing, with its place."""
-        for place in self.unused.values():
-            error = DeclarationError(
-                "This condition is never used: write `with cj.when(...):`, and the steps that "
-                "depend on it below."
-            )
-            error.place = str(place or "")
-            raise error
+        if not self.unused:
+            return
+        error = DeclarationError(
+            "This condition is never used: write `with cj.when(...):`, and the steps that "
+            "depend on it below."
+        )
+        error.place = str(next(iter(self.unused.values())) or "")
+        raise error
 
     def extend(self, **more: Any) -> None:
         """Give the last call further fields."""

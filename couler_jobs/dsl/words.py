@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Literal, TypedDict, get_type_hints
 
@@ -140,9 +141,12 @@ SUCH: Mapping[str, str] = {
 """Options whose types are checked here and nowhere else, and what each may be."""
 
 
+_types = functools.cache(get_type_hints)  # of one TypedDict they stay what they are
+
+
 def _check_type(word: str, value: Any, known: Any) -> None:
     is_text = isinstance(value, str) and word == "cache_files"  # a list of letters, else
-    if is_text or not fits(get_type_hints(known)[word], value):
+    if is_text or not fits(_types(known)[word], value):
         raise DeclarationError(f"{word}={value!r}: it is such as {SUCH[word]}.")
 
 

@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 import couler_jobs as cj
+from couler_jobs.dsl import words
 from couler_jobs.errors import DeclarationError
 from tests.dsl.common_steps import same, table
 from tests.dsl.manifests import TARGETS, compiled, task, template
@@ -259,3 +260,15 @@ def test_a_value_stands_in_the_command_itself() -> None:
 
     found = template(compiled(flow), "said")["container"]
     assert found["command"] == ["echo", "{{inputs.parameters.command-1}}"]
+
+
+def test_what_options_may_be_is_worked_out_once_for_all_calls() -> None:
+    @cj.workflow
+    def flow() -> None:
+        for _ in range(50):
+            cj.container("alpine", command="true", memory="1Gi")
+
+    flow.declare()
+    before = words._types.cache_info().misses
+    flow.declare()
+    assert words._types.cache_info().misses == before
