@@ -105,10 +105,10 @@ def test_what_is_wrong_is_told_in_a_sentence(
 
 
 def test_a_manifest_that_cannot_run_here_is_3(program: Program) -> None:
-    manifest = SLEEP.replace("container: {image", "daemon: true\n    container: {image")
+    manifest = SLEEP.partition("    container:")[0] + "    plugin: {hello: {}}\n"
     ended = program("submit", "-", stdin=manifest)
-    assert ended.returncode == 3
-    assert "daemon" in ended.stderr
+    assert (ended.returncode, ended.stdout) == (3, "")
+    assert "plugin" in ended.stderr
 
 
 def test_a_time_out_is_124_and_the_run_can_be_stopped_and_deleted(
