@@ -31,10 +31,15 @@ class CoulerJobsError(Exception):
     """The root of the tree: catching it catches everything this package raises on purpose."""
 
     place = ""  #: the line of the user's program, where it is known
+    line: int | None = None  #: of the file that was read, where that is known
 
     def __str__(self) -> str:
-        message = super().__str__()
-        return f"{self.place}: {message}" if self.place else message
+        return f"{self.place}: {self.sentence}" if self.place else self.sentence
+
+    @property
+    def sentence(self) -> str:
+        """The message, without its place."""
+        return super().__str__()
 
     def _render_traceback_(self) -> list[str]:
         """What IPython and notebooks show: the sentence, and no lines of this package."""

@@ -157,7 +157,7 @@ def _execute(path: Path, loader: Loader, module: ModuleType) -> None:
     except (Exception, SystemExit) as error:
         if module.__name__ == "__main__" and isinstance(error, SystemExit) and not error.code:
             return  # a program may end itself
-        raise DeclarationError(_blame(path, error)) from error
+        raise _blame(path, error) from error
 
 
 @contextmanager
@@ -170,7 +170,7 @@ def _blamed(path: Path) -> Iterator[None]:
     except Exception as error:
         if _is_ours(error):
             raise
-        raise DeclarationError(_blame(path, error)) from error
+        raise _blame(path, error) from error
 
 
 def _is_ours(error: Exception) -> bool:
@@ -183,26 +183,27 @@ def _is_ours(error: Exception) -> bool:
     return str(frame.f_globals.get("__name__")).partition(".")[0] == __name__.partition(".")[0]
 
 
-def _blame(path: Path, error: BaseException) -> str:
-    """Where in the program the error came up: the last of its own lines."""
+def _blame(path: Path, error: BaseException) -> DeclarationError:
+    """The error of a program, at the last of the program's own lines that it came up in."""
     import traceback
 
     own = str(path.resolve())
     lines = [f.lineno for f in traceback.extract_tb(error.__traceback__) if f.filename == own]
     if isinstance(error, SyntaxError) and error.filename == own:
         lines.append(error.lineno)
-    where = f"{path}, line {lines[-1]}" if lines else str(path)
     # The text of a syntax error ends in its place, which is said already.
     is_own = isinstance(error, SyntaxError) and error.filename == own
     said = getattr(error, "msg", error) if is_own else error
-    sentence = f"{where}: {type(error).__name__}: {said}".rstrip(": ") + "."
+    sentence = f"{type(error).__name__}: {said}".rstrip(": ") + "."
     sentence = " ".join([sentence, *getattr(error, "__notes__", ())])
     missing = error.name or "" if isinstance(error, ModuleNotFoundError) else ""
     if missing.partition(".")[0] == "couler":
         sentence += (
             " A program for Couler is read with --couler: couler-jobs compile --couler FILE."
         )
-    return sentence
+    told = DeclarationError(sentence)
+    told.place = f"{path}, line {lines[-1]}" if lines else str(path)
+    return told
 
 
 def _declared_in(module: ModuleType, name: str, path: Path) -> object:

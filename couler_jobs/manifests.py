@@ -55,7 +55,9 @@ def read_documents(path: Path) -> list[tuple[Manifest, Mapping[str, int]]]:
     try:
         documents, lines = load_with_lines(text)
     except CoulerJobsError as error:
-        raise DeclarationError(f"{_called(path)}: {error}") from None
+        told = DeclarationError(f"{_called(path)}: {error}")
+        told.line = error.line
+        raise told from None
     return list(zip(documents, lines, strict=True))
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import re
 from collections.abc import Iterator
 from dataclasses import asdict
 from pathlib import Path
@@ -11,6 +12,7 @@ from typing import TYPE_CHECKING
 from couler_jobs.cli.compile import TARGET
 from couler_jobs.cli.exits import Exit
 from couler_jobs.cli.options import WHAT, Commands, add_couler, add_json, command, printing_aside
+from couler_jobs.errors import CompileError, DeclarationError
 
 if TYPE_CHECKING:
     from couler_jobs.spec.finding import Finding
@@ -26,18 +28,43 @@ def add(commands: Commands) -> None:
 
 
 def lint_all(arguments: argparse.Namespace) -> int:
-    """Print each finding on a line; 2 where one of them is an error."""
+    """Print each finding of each file on a line; 2 where one of them is an error."""
     from couler_jobs.cli.screen import print_json
 
     look = _in_program if arguments.couler else _findings
     with printing_aside():
-        found = [(what, one) for what in arguments.what for one in look(what, arguments.target)]
+        found = [
+            (what, one) for what in arguments.what for one in _told(look(what, arguments.target))
+        ]
     if arguments.json:
         print_json([{"file": what, **asdict(finding)} for what, finding in found])
     else:
         for what, finding in found:
             print(f"{what}: {finding}")
     return Exit.USAGE if any(f.severity == "error" for _, f in found) else Exit.OK
+
+
+def _told(findings: Iterator[Finding]) -> Iterator[Finding]:
+    """The findings; what keeps the file from being read, declared or compiled is one of them."""
+    try:
+        yield from findings
+    except (DeclarationError, CompileError) as error:
+        yield _finding(error)
+
+
+def _finding(error: DeclarationError | CompileError) -> Finding:
+    from couler_jobs.spec.finding import Finding
+
+    code = "compile" if isinstance(error, CompileError) else "declaration"
+    line = re.search(r", line (\d+)$", error.place)
+    return Finding(
+        severity="error",
+        code=code,
+        path="",
+        message=error.sentence,
+        line=int(line[1]) if line else error.line,
+        place=error.place,
+    )
 
 
 def _in_program(what: str, target: str) -> Iterator[Finding]:
@@ -55,7 +82,6 @@ def _in_program(what: str, target: str) -> Iterator[Finding]:
 def _findings(what: str, target: str) -> Iterator[Finding]:
     """What is wrong in one of them; in a file of several manifests, in each."""
     from couler_jobs.compiler.lint import lint
-    from couler_jobs.errors import DeclarationError
     from couler_jobs.inputs import read_placed
     from couler_jobs.manifests import is_manifest_file, read_documents
     from couler_jobs.submission import placed

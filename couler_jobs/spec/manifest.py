@@ -26,6 +26,10 @@ MAX_PARTS: Final = 5_000_000
 class ManifestError(DeclarationError):
     """A file that is not a manifest, or not one that can be read safely; names the line."""
 
+    def __init__(self, line: int | None, said: str) -> None:
+        self.line = line
+        super().__init__(f"{'The text' if line is None else f'Line {line}'} {said}")
+
 
 def path_text(path: Path) -> str:
     """The path as people write it: `spec.templates[0].dag.tasks[2].depends`."""
@@ -86,11 +90,11 @@ def load_with_lines(text: str) -> tuple[list[Manifest], list[Lines]]:
             reader.take(event)
     except yaml.YAMLError as error:
         mark = getattr(error, "problem_mark", None)
-        at = f"Line {mark.line + 1}" if mark is not None else "The text"
         problem = getattr(error, "problem", None) or str(error)
-        raise ManifestError(f"{at} is not YAML: {' '.join(problem.split())}.") from None
+        said = f"is not YAML: {' '.join(problem.split())}."
+        raise ManifestError(mark.line + 1 if mark is not None else None, said) from None
     except (ValueError, RecursionError) as error:
-        raise ManifestError(f"The text is not YAML: {error}.") from None
+        raise ManifestError(None, f"is not YAML: {error}.") from None
     return reader.documents, reader.lines
 
 
@@ -145,9 +149,9 @@ class _Reader:
         line = event.start_mark.line + 1
         _check_tag(event.tag, line, type(value))
         if self._wants_key():
-            raise ManifestError(f"Line {line} has a mapping or list as a key; write text.")
+            raise ManifestError(line, "has a mapping or list as a key; write text.")
         if len(self._open) >= MAX_DEPTH:
-            raise ManifestError(f"Line {line} is nested deeper than {MAX_DEPTH} levels.")
+            raise ManifestError(line, f"is nested deeper than {MAX_DEPTH} levels.")
         self._open.append(_Open(value, self._next_path(), line, event.anchor))
 
     def _start_mapping(self, event: Any) -> None:
@@ -168,7 +172,7 @@ class _Reader:
     def _alias(self, event: Any) -> None:
         line = event.start_mark.line + 1
         if event.anchor not in self._anchors:
-            raise ManifestError(f"Line {line} uses the anchor {event.anchor!r}, which is not set.")
+            raise ManifestError(line, f"uses the anchor {event.anchor!r}, which is not set.")
         value, size = self._anchors[event.anchor]
         if self._wants_key():
             self._key(value, line)
@@ -184,9 +188,9 @@ class _Reader:
     def _key(self, key: Any, line: int) -> None:
         top = self._open[-1]
         if isinstance(key, (dict, list)):
-            raise ManifestError(f"Line {line} has a mapping or list as a key; write text.")
+            raise ManifestError(line, "has a mapping or list as a key; write text.")
         if key is not _MERGE and key in top.value:
-            raise ManifestError(f"Line {line} has the key {key!r} a second time.")
+            raise ManifestError(line, f"has the key {key!r} a second time.")
         top.waiting = key
         if key is not _MERGE:
             self._found.append(((top.path, key), line))
@@ -200,7 +204,7 @@ class _Reader:
     def _put(self, value: Any, line: int, size: int) -> None:
         self._parts += size
         if self._parts > MAX_PARTS:
-            raise ManifestError(f"Line {line} repeats aliases beyond {MAX_PARTS:,} parts.")
+            raise ManifestError(line, f"repeats aliases beyond {MAX_PARTS:,} parts.")
         if not self._open:
             self._document(value, line)
             return
@@ -218,14 +222,14 @@ class _Reader:
     def _merge(self, top: _Open, value: Any, line: int) -> None:
         parts = value if isinstance(value, list) else [value]
         if not all(isinstance(part, dict) for part in parts):
-            raise ManifestError(f"Line {line} merges (`<<`) something that is not a mapping.")
+            raise ManifestError(line, "merges (`<<`) something that is not a mapping.")
         top.merged.extend(parts)
 
     def _document(self, value: Any, line: int) -> None:
         if value is None:
             return
         if not isinstance(value, dict):
-            raise ManifestError(f"Line {line} begins a document that is not a mapping.")
+            raise ManifestError(line, "begins a document that is not a mapping.")
         self.documents.append(value)
         self.lines.append(Lines([(ROOT, line), *self._found]))
 
@@ -287,4 +291,4 @@ def _check_tag(tag: str | None, line: int, value: type) -> None:
     allowed = ("map",) if value is dict else ("seq",) if value is list else _SIMPLE
     if tag is not None and tag != "!" and tag not in [_OWN + word for word in allowed]:
         shown = tag.replace(_OWN, "!!")
-        raise ManifestError(f"Line {line} has the tag {shown}, which a manifest cannot hold.")
+        raise ManifestError(line, f"has the tag {shown}, which a manifest cannot hold.")

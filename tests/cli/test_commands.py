@@ -148,7 +148,52 @@ def test_lint_of_a_file_without_a_manifest_is_2(text: str, tmp_path: Path, capsy
     path = tmp_path / "empty.yaml"
     path.write_text(text)
     assert main(["lint", str(path)]) == 2
-    assert f"{path} holds 0 manifests" in capsys.readouterr().err
+    assert f"{path} holds 0 manifests" in capsys.readouterr().out
+
+
+UNUSABLE = {
+    "misspelt.py": ("import couler_jobs as cj\n@cj.step(retires=2)\ndef f(): ...\n", 2, "retires"),
+    "raises.py": ("\n\n1 / 0\n", 3, "ZeroDivisionError"),
+    "syntax.py": ("def f(:\n", 1, "SyntaxError"),
+    "odd.yaml": ("a: 1\na: 2\n", 2, "a second time"),
+    "odd.json": ("[", None, "is not JSON"),
+    "odd.txt": ("", None, "cannot be read as a workflow"),
+}
+
+
+def test_lint_goes_through_every_file_whatever_is_wrong_with_one(
+    hello: str, tmp_path: Path, capsys: Output
+) -> None:
+    for name, (text, _, _) in UNUSABLE.items():
+        (tmp_path / name).write_text(text, encoding="utf-8")
+    broken = tmp_path / "broken.json"
+    broken.write_text(json.dumps({**HELLO, "spec": {"entrypoint": "x", "templates": []}}))
+    files = [*(str(tmp_path / name) for name in UNUSABLE), str(tmp_path / "none.py"), str(broken)]
+    assert main(["lint", *files, hello, "--json"]) == 2
+    out, err = capsys.readouterr()
+    found = json.loads(out)
+    assert err == ""
+    assert list(dict.fromkeys(one["file"] for one in found)) == files
+    for (_, line, said), one in zip(UNUSABLE.values(), found, strict=False):
+        assert (one["severity"], one["code"], one["line"]) == ("error", "declaration", line)
+        assert said in one["message"]
+    assert {one.keys() == found[-1].keys() for one in found} == {True}
+
+
+def test_lint_prints_an_error_of_a_declaration_like_any_finding(
+    tmp_path: Path, capsys: Output
+) -> None:
+    path = tmp_path / "flow.py"
+    path.write_text(UNUSABLE["misspelt.py"][0], encoding="utf-8")
+    assert main(["lint", str(path)]) == 2
+    out, err = capsys.readouterr()
+    assert out.startswith(f"{path}: error declaration at {path}, line 2: @cj.step has no option")
+    assert err == ""
+
+
+def test_lint_of_a_target_that_is_unknown_is_no_finding(hello: str, capsys: Output) -> None:
+    assert main(["lint", hello, "--target", "9.9"]) == 2
+    assert "9.9" in capsys.readouterr().err
 
 
 def test_lint_reads_programs(tmp_path: Path, capsys: Output) -> None:
