@@ -34,10 +34,10 @@ class CoulerJobsError(Exception):
     line: int | None = None  #: of the file that was read, where that is known
 
     def __str__(self) -> str:
-        return f"{self.place}: {self.sentence}" if self.place else self.sentence
+        return f"{self.place}: {self.said}" if self.place else self.said
 
     @property
-    def sentence(self) -> str:
+    def said(self) -> str:
         """The message, without its place."""
         return super().__str__()
 

@@ -61,7 +61,7 @@ def _finding(error: DeclarationError | CompileError) -> Finding:
         severity="error",
         code=code,
         path="",
-        message=error.sentence,
+        message=error.said,
         line=int(line[1]) if line else error.line,
         place=error.place,
     )
