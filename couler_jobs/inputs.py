@@ -57,7 +57,7 @@ def read_placed(
 def _read_path(text: str, target: str, values: Mapping[str, Any]) -> tuple[Manifest, Origin | None]:
     path, name = _split(text)
     if is_manifest_file(text):
-        return filled(read_manifest(path), decoded_values(values)), None
+        return filled(read_manifest(path), values), None
     if path.suffix == ".py":
         return _from_program(path, name, target, values)
     if path.suffix == ".ipynb":
@@ -271,17 +271,19 @@ def _compiled(
     if isinstance(what, Workflow):
         return placed(what, target, {n: _taken(what, n, value) for n, value in values.items()})
     manifest, origin = placed(what, target, {})
-    return filled(manifest, decoded_values(values)), origin
+    return filled(manifest, values), origin
 
 
 def _taken(workflow: Workflow[..., Any], name: str, value: Any) -> Any:
-    """A parameter's value; one of a command line stays text where the annotation says `str`.
+    """A parameter's value; one of a command line stays text where the annotation says so.
 
-    `-p version=3.10` would be the number 3.1.
+    `-p version=3.10` would be the number 3.1. `null` is a text too, unless None is allowed.
     """
+    from couler_jobs.dsl.fits import fits
+
     if not isinstance(value, Said):
         return value
-    found = decoded(value)
-    said = workflow.annotations.parameters.get(name)
-    is_text = said is not None and said.hint is str and not isinstance(found, str)
-    return str(value) if is_text else found
+    found, said = decoded(value), workflow.annotations
+    if name not in said.texts or isinstance(found, str):
+        return found
+    return None if found is None and fits(said.parameters[name].hint, None) else str(value)

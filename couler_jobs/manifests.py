@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from couler_jobs.errors import CoulerJobsError, DeclarationError
+from couler_jobs.runs.values import Said, decoded
 from couler_jobs.spec import wire
 
 Manifest = dict[str, Any]
@@ -80,8 +81,9 @@ def filled(manifest: Manifest, values: Mapping[str, Any]) -> Manifest:
     """The manifest with the values as its workflow parameters; it is changed itself.
 
     Texts go in as they are, unless the parameter's own value is a JSON text: then its steps read
-    JSON. Everything else goes in as JSON. Raises DeclarationError for a parameter that the workflow
-    does not have, and for a manifest whose parameters are no list of names.
+    JSON. Everything else goes in as JSON, a number of a command line as it was typed: `3.10` may be
+    a version. Raises DeclarationError for a parameter that the workflow does not have, and for a
+    manifest whose parameters are no list of names.
     """
     if not values:
         return manifest
@@ -130,6 +132,11 @@ def _refuse_unknown(values: Mapping[str, Any], declared: Mapping[str, Any]) -> N
 
 
 def _as_text(value: Any, before: Any) -> str:
+    if isinstance(value, Said):
+        found = decoded(value)
+        if isinstance(found, int | float):
+            return str(value)
+        value = found
     if isinstance(value, str) and not str(before).startswith('"'):
         return value
     return wire.encode(value)

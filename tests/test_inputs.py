@@ -15,6 +15,7 @@ import couler_jobs.argo as couler
 from couler_jobs.errors import DeclarationError
 from couler_jobs.inputs import read
 from couler_jobs.manifests import filled, read_mapping
+from couler_jobs.runs.values import Said
 from tests.test_submission import HELLO, doubling, value_of
 
 YAML = """\
@@ -126,6 +127,11 @@ def test_a_file_of_parameters_is_a_mapping(tmp_path: Path) -> None:
         ('"world"', "you", '"you"'),
         (None, "you", "you"),
         ("1", "{{x}}", "{{x}}"),
+        ('"3.9"', Said("3.10"), "3.10"),
+        ("world", Said("1e3"), "1e3"),
+        ('"world"', Said("you"), '"you"'),
+        ("world", Said('"3.10"'), "3.10"),
+        ("[]", Said("[1.10]"), "[1.1]"),
     ],
 )
 def test_a_text_stays_text_unless_the_steps_read_json(before: Any, value: Any, after: str) -> None:

@@ -199,7 +199,8 @@ class StepTemplate:
         annotations = step.annotations
         names = [name for name in step.parameters if name not in annotations.files]
         more = _typed(annotations)
-        script = step_script(step.function.__name__, self.text, names, wanted, more)
+        texts = annotations.texts
+        script = step_script(step.function.__name__, self.text, names, wanted, more, texts)
         return model.Pod(
             name=name,
             container=model.Container(

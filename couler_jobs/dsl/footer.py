@@ -15,7 +15,7 @@ from couler_jobs.spec.names import parameter_name
 
 _FOOTER = r'''
 
-def _run_step(function, parameters, outputs):
+def _run_step(function, parameters, outputs, texts=()):
     """Read the arguments, call the function, write its value; couler_jobs wrote this."""
     import json, os, re
 
@@ -47,8 +47,13 @@ def _run_step(function, parameters, outputs):
     def write(value):
         return re.sub(r'"(?:[^"\\]|\\.)*"', escape, json.dumps(literal(value), allow_nan=False))
 
-    texts_of = {p: os.environ["COULER_JOBS_ARG_" + name] for p, name in parameters.items()}
-    value = function(**{p: read(text) for p, text in texts_of.items()})
+    def argument(name, text):
+        value = read(text)
+        is_text = name in texts and not text.startswith("couler_jobs.json:")
+        return text if is_text and not isinstance(value, (str, type(None))) else value
+
+    given = {p: os.environ["COULER_JOBS_ARG_" + name] for p, name in parameters.items()}
+    value = function(**{p: argument(p, text) for p, text in given.items()})
     for name, (path, form) in outputs.items():
         part = value
         for key in path:
@@ -80,15 +85,20 @@ def step_script(
     parameters: Sequence[str],
     outputs: Mapping[tuple[Path, Form], str],
     typed: Typed | None = None,
+    texts: Sequence[str] = (),
 ) -> str:
-    """The whole script of a step: `text` defines `function`; `outputs` are the files to write."""
+    """The whole script of a step: `text` defines `function`; `outputs` are the files to write.
+
+    `texts` are the parameters that take nothing but texts: see `wire.decode_argument`.
+    """
     names = {parameter: parameter_name(parameter) for parameter in parameters}
     files = {name: wanted for wanted, name in outputs.items()}
     called, more = function, ""
     if typed is not None:
         told = f"{literal([*typed.names])}, {literal({**typed.files})}, {literal({**typed.kept})}"
         called, more = f"lambda **values: _typed()({function}, {told}, values)", _typed()
-    call = f"_run_step({called}, {literal(names)}, {literal(files)})\n"
+    last = f", {literal([*texts])}" if texts else ""
+    call = f"_run_step({called}, {literal(names)}, {literal(files)}{last})\n"
     return text.rstrip("\n") + "\n" + more + _FOOTER + call
 
 

@@ -130,7 +130,7 @@ class _Run:
         said, found = step.annotations, {}
         for parameter, name in zip(step.parameters, step.parameter_names, strict=True):
             if parameter not in said.files:
-                value = wire.decode(given[name])
+                value = wire.decode_argument(given[name], is_text=parameter in said.texts)
                 is_typed = parameter in said.rebuilt
                 hint = said.parameters[parameter].hint if is_typed else None
                 found[parameter] = rebuilt(hint, value) if is_typed else value

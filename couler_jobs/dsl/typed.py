@@ -49,6 +49,7 @@ class Annotations:
     files: Mapping[str, Location]  #: the parameters that are files
     kept: Mapping[tuple[str | int, ...], Location]  #: the parts of the value that are files
     rebuilt: tuple[str, ...]  #: the parameters that are more than JSON
+    texts: tuple[str, ...]  #: the parameters that are texts
     is_plain: bool  #: whether what it returns is JSON as far as is said
 
 
@@ -63,6 +64,7 @@ def annotations_of(function: types.FunctionType) -> Annotations:
         files={name: one.file for name, one in found.items() if one.file is not None},
         kept=kept,
         rebuilt=tuple(n for n, one in found.items() if one.file is None and is_rich(one.hint)),
+        texts=tuple(n for n, one in found.items() if one.file is None and is_text(one.hint)),
         is_plain=not kept and not is_rich(value.hint),
     )
 
@@ -186,6 +188,18 @@ def _is_other_class(hint: type) -> bool:
 
     rich = (enum.Enum, datetime.date, datetime.time, PurePath, tuple)
     return issubclass(hint, rich) or hasattr(hint, "model_validate")
+
+
+def is_text(hint: Any) -> bool:
+    """Whether values of this type travel as texts, and as nothing else (but null, for none)."""
+    import datetime
+
+    hint = _not_none(_read(hint).hint)
+    if typing.get_origin(hint) in (typing.Union, types.UnionType):
+        return all(is_text(one) for one in typing.get_args(hint) if one is not type(None))
+    if choices := Annotation(hint=hint).choices:
+        return all(isinstance(one, str | types.NoneType) for one in choices)
+    return isinstance(hint, type) and issubclass(hint, (str, datetime.date, datetime.time))
 
 
 def encode(value: Any) -> str:

@@ -77,6 +77,17 @@ def decode(text: str) -> Any:
         return text
 
 
+def decode_argument(text: str, *, is_text: bool) -> Any:
+    """What a step gets of an argument; `is_text`: its parameter takes nothing but texts.
+
+    `3.10`, typed or printed where nobody wrote JSON, is then that very text, and not a number.
+    `null` is what there is of a step that did not run, and stays None.
+    """
+    value = decode(text)
+    is_json = not is_text or value is None or isinstance(value, str) or text.startswith(ROUND)
+    return value if is_json else text
+
+
 def _untext(found: dict[str, Any]) -> Any:
     if len(found) != 1:
         return found

@@ -506,6 +506,8 @@ def test_what_is_no_manifest_is_not_imported(tmp_path: Path, capsys: Output) -> 
         ("str", "3.10", '"3.10"'),
         ("str", '"3.10"', '"3.10"'),
         ("str", "null", '"null"'),
+        ("str | None", "3.10", '"3.10"'),
+        ("str | None", "null", "null"),
         ("float", "3.10", "3.1"),
         ("object", "3.10", "3.1"),
     ],

@@ -66,14 +66,37 @@ def test_a_pause_waits_until_it_is_resumed(tmp_path: Path) -> None:
 
     backend = LocalBackend(tmp_path)
     run = cj.submit(local(flow.compile()), backend=backend)
-    deadline = time.monotonic() + 60
-    while not any(node.type == "Suspend" for node in backend.get(run.name).nodes.values()):
-        assert time.monotonic() < deadline
-        time.sleep(0.05)
+    _wait_for_a_pause(run)
     run.resume("approve")
     run.wait(timeout=60)
     (found,) = backend.get(run.name).outputs["parameters"].values()
     assert decode(found) == "nobody"
+
+
+def test_an_answer_is_the_text_that_was_typed_where_a_text_is_asked_for(tmp_path: Path) -> None:
+    @cj.step
+    def both(text: str, value: Any) -> list[Any]:
+        return [text, value]
+
+    @cj.workflow
+    def flow() -> Any:
+        asked = cj.suspend(answers={"version": None}, name="approve")
+        return both(asked["version"], asked["version"])
+
+    backend = LocalBackend(tmp_path)
+    run = cj.submit(local(flow.compile()), backend=backend)
+    _wait_for_a_pause(run)
+    run.resume("approve", answers={"version": "3.10"})
+    run.wait(timeout=60)
+    (found,) = backend.get(run.name).outputs["parameters"].values()
+    assert decode(found) == ["3.10", 3.1]
+
+
+def _wait_for_a_pause(run: cj.Run) -> None:
+    deadline = time.monotonic() + 60
+    while not any(node.type == "Suspend" for node in run.refresh().nodes.values()):
+        assert time.monotonic() < deadline
+        time.sleep(0.05)
 
 
 @pytest.mark.parametrize(

@@ -14,6 +14,7 @@ import pytest
 
 import couler_jobs as cj
 from couler_jobs.dsl.rebuilt import keep_file, plain, rebuilt
+from couler_jobs.dsl.typed import is_text
 from couler_jobs.errors import DeclarationError
 from tests.dsl.manifests import compiled, task, template
 from tests.dsl.running import parallel_steps, run_locally
@@ -51,6 +52,21 @@ class Found(TypedDict):
 ITEM = Item("a", datetime.date(2026, 1, 2), Colour.BLUE)
 ITEM_TEXT = {"name": "a", "day": "2026-01-02", "colour": "blue"}
 ORDER = Order([ITEM], ITEM, {"a": ITEM})
+
+
+@pytest.mark.parametrize(
+    ("hint", "answer"),
+    [
+        *((one, True) for one in (str, str | None, Annotated[str | None, "described"])),
+        *((one, True) for one in (Literal["1", "2"], Literal["1", None], Colour, datetime.date)),
+        *((one, False) for one in (int, None, Any, object, str | int, Literal["1", 1], list[str])),
+        *((one, False) for one in (Point, Item, Path, "nowhere", [str])),
+    ],
+)
+def test_a_parameter_is_a_text_if_its_annotation_takes_nothing_else(
+    hint: Any, answer: bool
+) -> None:
+    assert is_text(hint) == answer
 
 
 @pytest.mark.parametrize(

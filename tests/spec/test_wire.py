@@ -47,16 +47,43 @@ def test_values_that_look_like_ours_arrive_equal(value: Any) -> None:
     assert wire.decode(wire.encode(value)) == value
 
 
-@given(ALIKE)
-def test_a_step_reads_and_writes_values_that_look_like_ours(value: Any) -> None:
+def returned(argument: str, texts: list[str]) -> Any:
+    """What a step returns that returns its argument; `texts` are its parameters that are texts."""
+    same = "def same(value):\n    return value\n"
     with tempfile.TemporaryDirectory() as folder:
-        text = step_script("same", "def same(value):\n    return value\n", ["value"], WHOLE)
+        text = step_script("same", same, ["value"], WHOLE, texts=texts)
         program = text.replace("/tmp/couler-jobs", folder)
         with pytest.MonkeyPatch.context() as patch:
-            patch.setenv("COULER_JOBS_ARG_value", wire.encode(value))
+            patch.setenv("COULER_JOBS_ARG_value", argument)
             Path(folder, "step.py").write_text(program, encoding="utf-8")
             runpy.run_path(f"{folder}/step.py")
-        assert wire.decode(Path(folder, "value").read_text(encoding="utf-8")) == value
+        return wire.decode(Path(folder, "value").read_text(encoding="utf-8"))
+
+
+@given(ALIKE)
+def test_a_step_reads_and_writes_values_that_look_like_ours(value: Any) -> None:
+    assert returned(wire.encode(value), []) == value
+
+
+AS_TYPED = ("3.10", "007", "true", "1e3", "[1]", '{"a": 1}', "plain", "", "NaN", " 1")
+
+
+@pytest.mark.parametrize(
+    ("text", "value"),
+    [
+        *((text, text) for text in AS_TYPED),
+        ('"3.10"', "3.10"),
+        ("null", None),
+        ("couler_jobs.json:3", 3),
+        ('couler_jobs.json:"3"', "3"),
+    ],
+)
+def test_a_parameter_that_is_a_text_gets_what_is_no_json_text_as_it_is(
+    text: str, value: Any
+) -> None:
+    assert returned(text, ["value"]) == value
+    assert wire.decode_argument(text, is_text=True) == value
+    assert returned(text, []) == wire.decode_argument(text, is_text=False) == wire.decode(text)
 
 
 @given(VALUES)
