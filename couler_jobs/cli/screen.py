@@ -84,7 +84,9 @@ def output_lines(run: Run) -> list[str]:
 
 def print_log(line: LogLine, stream: TextIO | None = None) -> None:
     """One line of a step, with the step's name before it."""
-    print(f"{line.node}: {line.text}", file=stream or sys.stdout, flush=True)
+    from couler_jobs.runs.display import step_name
+
+    print(f"{step_name(line.node)}: {line.text}", file=stream or sys.stdout, flush=True)
 
 
 class Progress:
@@ -101,12 +103,12 @@ class Progress:
     def show(self, info: RunInfo) -> None:
         """Print what is new in it."""
         from couler_jobs.runs.display import said_of
-        from couler_jobs.runs.nodes import steps_of
+        from couler_jobs.runs.nodes import shown_name, steps_of
 
         for node in steps_of(info.nodes.values()):
             if node.name == info.name:
                 continue  # the run is this one step
-            self._tell(node.name, node.display_name, node.phase, said_of(node))
+            self._tell(node.name, shown_name(node.display_name), node.phase, said_of(node))
         self._tell("", info.name, info.phase, info.message)
 
     def _tell(self, key: str, name: str, phase: str, message: str) -> None:

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from datetime import datetime
 from html import escape
 
-from couler_jobs.runs.nodes import steps_of
+from couler_jobs.runs.nodes import shown_name, steps_of
 from couler_jobs.spec.status import NodeInfo, Phase, RunInfo
 
 MOST_ROWS = 200  #: of steps in a table; a reader of more looks into `run.nodes`
@@ -46,7 +46,7 @@ def in_shell(info: RunInfo, node: NodeInfo) -> str:
 def _key(info: RunInfo, node: NodeInfo) -> str:
     """What names the node alone: its display name, if no other has it."""
     alike = [one for one in info.nodes.values() if one.display_name == node.display_name]
-    return node.display_name if len(alike) == 1 else node.name
+    return shown_name(node.display_name if len(alike) == 1 else node.name)
 
 
 def said_of(node: NodeInfo) -> str:
@@ -94,6 +94,11 @@ def one_line(text: str) -> str:
     return "".join(char if char.isprintable() else repr(char)[1:-1] for char in text)
 
 
+def step_name(name: str) -> str:
+    """A node's name as it is shown, on one line."""
+    return one_line(shown_name(name))
+
+
 def _heading(info: RunInfo) -> str:
     took = duration(info.started_at, info.finished_at)
     return ": ".join(filter(None, [f"{info.name} {info.phase}", one_line(info.message)])) + (
@@ -107,7 +112,7 @@ def _rows(info: RunInfo) -> list[tuple[str, str, str, str]]:
 
 def _row(node: NodeInfo) -> tuple[str, str, str, str]:
     took = duration(node.started_at, node.finished_at)
-    return one_line(node.display_name), str(node.phase), took, one_line(said_of(node))
+    return step_name(node.display_name), str(node.phase), took, one_line(said_of(node))
 
 
 def _more(info: RunInfo, way: Way) -> list[str]:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from xml.etree import ElementTree as ET
 
 from couler_jobs.errors import BackendError
-from couler_jobs.runs.nodes import BAD, steps_of, was_retried
+from couler_jobs.runs.nodes import BAD, shown_name, steps_of, was_retried
 from couler_jobs.spec.status import NodeInfo, Phase, RunInfo
 
 if TYPE_CHECKING:
@@ -55,7 +55,7 @@ def as_xml(info: RunInfo, tail: Tail) -> str:
 
 
 def _case(node: NodeInfo, info: RunInfo, tail: Tail) -> ET.Element:
-    case = ET.Element("testcase", name=_legal(node.display_name))
+    case = ET.Element("testcase", name=_legal(shown_name(node.display_name)))
     case.set("classname", _legal(f"{info.name}.{node.template_name}".rstrip(".")))
     case.set("time", _seconds(node))
     if was_retried(node, info.nodes):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
 
+from couler_jobs.runs.display import step_name
 from couler_jobs.spec.status import LogLine
 
 
@@ -20,7 +21,9 @@ class Log(Iterable[LogLine]):
         return self._read()
 
     def __str__(self) -> str:
-        return "\n".join(f"{line.node}: {line.text}" if self._named else line.text for line in self)
+        return "\n".join(
+            f"{step_name(line.node)}: {line.text}" if self._named else line.text for line in self
+        )
 
     def __repr__(self) -> str:
         return "<Log: print it, or go through its lines>"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from datetime import datetime
@@ -16,7 +17,10 @@ BAD = frozenset({Phase.FAILED, Phase.ERROR})
 
 
 class Nodes(Mapping[str, NodeInfo]):
-    """Nodes by name; `nodes["train"]` also finds the only node whose display name is `train`."""
+    """Nodes by name; `nodes["train"]` also finds the only node whose display name is `train`.
+
+    Names are taken as they are shown, too: `score(0:set-0)`.
+    """
 
     def __init__(self, by_name: Mapping[str, NodeInfo]) -> None:
         self._by_name = by_name
@@ -24,9 +28,9 @@ class Nodes(Mapping[str, NodeInfo]):
     def __getitem__(self, key: str) -> NodeInfo:
         if key in self._by_name:
             return self._by_name[key]
-        found = [node for node in self._by_name.values() if node.display_name == key]
+        found = [node for node in self._by_name.values() if key in _names(node)]
         if len(found) != 1:
-            names = ", ".join(node.name for node in found or self._by_name.values())
+            names = ", ".join(shown_name(node.name) for node in found or self._by_name.values())
             few = "No node is" if not found else f"{len(found)} nodes are"
             raise KeyError(f"{few} called {key!r}: choose one of {names}")
         return found[0]
@@ -39,6 +43,33 @@ class Nodes(Mapping[str, NodeInfo]):
 
     def __repr__(self) -> str:
         return f"<{len(self)} nodes: {', '.join(self._by_name)}>"
+
+
+_ITEM = re.compile(r"(?<=:)[^()]*\\[^()]*(?=\))")
+"""A loop's item in a node's name, if there is an escape in it. Argo takes parentheses out of it."""
+
+
+def shown_name(name: str) -> str:
+    """A node's name for a reader: `score(0:set-0)` for `score(0:\\"set-0\\")`.
+
+    Argo writes a text in a node's name with JSON's escapes (`Item.String` in its
+    `pkg/apis/workflow/v1alpha1/item.go`), and what steps of this package loop over are JSON texts.
+    Only an item that is one is shown otherwise than Argo has it.
+    """
+    return _ITEM.sub(lambda found: _shown_item(found[0]), name) if '\\"' in name else name
+
+
+def _shown_item(item: str) -> str:
+    try:
+        text = json.loads(f'"{item}"')
+        value = json.loads(text)
+    except ValueError:
+        return item
+    return value if isinstance(value, str) else text
+
+
+def _names(node: NodeInfo) -> tuple[str, str, str]:
+    return node.display_name, shown_name(node.display_name), shown_name(node.name)
 
 
 def steps_of(nodes: Iterable[NodeInfo]) -> list[NodeInfo]:

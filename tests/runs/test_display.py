@@ -90,6 +90,15 @@ def test_a_step_that_waits_says_for_what_and_how_to_answer(way: Way, words: str)
     ]
 
 
+def test_the_item_of_a_loop_is_shown_as_a_reader_writes_it() -> None:
+    ask = node(r"w.ask(0:\"x\")", Phase.RUNNING, type="Suspend")
+    assert as_text(info("w", Phase.RUNNING, ask), in_shell).splitlines() == [
+        "w Running",
+        "  ask(0:x)  Running    waits",
+        "  to go on: couler-jobs resume w --node 'ask(0:x)'",
+    ]
+
+
 def test_one_of_several_steps_that_wait_is_named_in_full() -> None:
     loop = [node(f"w.l({n}).p", Phase.RUNNING, type="Suspend") for n in range(2)]
     text = as_text(info("w", Phase.RUNNING, *loop))

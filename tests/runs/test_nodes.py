@@ -6,7 +6,7 @@ from datetime import timedelta
 
 import pytest
 
-from couler_jobs.runs.nodes import Nodes, first_failed, pods_of, steps_of
+from couler_jobs.runs.nodes import Nodes, first_failed, pods_of, shown_name, steps_of
 from couler_jobs.spec.status import NodeInfo, Phase
 from tests.runs.fake import BEGAN, node
 
@@ -31,6 +31,33 @@ def test_a_display_name_of_several_nodes_is_refused_with_their_names() -> None:
 def test_an_unknown_name_is_refused_with_the_known_ones() -> None:
     with pytest.raises(KeyError, match=r"No node is called 'x': choose one of w.train"):
         Nodes(by_name(node("w.train")))["x"]
+
+
+@pytest.mark.parametrize(
+    ("name", "shown"),
+    [
+        ("score", "score"),
+        ("score(0:3)", "score(0:3)"),
+        ("score(0:set-0)", "score(0:set-0)"),
+        (r"score(0:\"set-0\")", "score(0:set-0)"),
+        (r"w.a(0:\"x: y\").b(12:\"z\")(1)", "w.a(0:x: y).b(12:z)(1)"),
+        (r"score(0:\"a \\\"b\\\"\")", 'score(0:a "b")'),
+        (r"score(0:\"\\u007b}\")", "score(0:{})"),
+        (r"score(0:{\"n\":1})", 'score(0:{"n":1})'),
+        (r"score(0:say \"it\")", r"score(0:say \"it\")"),
+        (r"score(0:n:\"1\",m:2)", r"score(0:n:\"1\",m:2)"),
+        (r"score(0:\"\\\")", r"score(0:\"\\\")"),
+    ],
+)
+def test_an_item_is_shown_without_the_escapes_of_its_json(name: str, shown: str) -> None:
+    assert shown_name(name) == shown
+
+
+def test_a_node_is_found_by_its_name_as_it_is_shown() -> None:
+    nodes = Nodes(by_name(node(r"w.s(0:\"a\")"), node(r"w.s(1:\"b\")")))
+    assert nodes["s(1:b)"] is nodes["w.s(1:b)"] is nodes[r"s(1:\"b\")"]
+    with pytest.raises(KeyError, match=r"choose one of w.s\(0:a\), w.s\(1:b\)"):
+        nodes["s(2:c)"]
 
 
 def test_steps_are_in_the_order_in_which_they_started_without_groups() -> None:
