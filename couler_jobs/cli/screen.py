@@ -103,9 +103,9 @@ class Progress:
     def show(self, info: RunInfo) -> None:
         """Print what is new in it."""
         from couler_jobs.runs.display import said_of
-        from couler_jobs.runs.nodes import shown_name, steps_of
+        from couler_jobs.runs.nodes import shown_name, told_steps
 
-        for node in steps_of(info.nodes.values()):
+        for node in told_steps(info.nodes):
             if node.name == info.name:
                 continue  # the run is this one step
             self._tell(node.name, shown_name(node.display_name), node.phase, said_of(node))

@@ -14,7 +14,7 @@ from couler_jobs.dsl.steps import step
 from couler_jobs.dsl.values import Condition, Handle
 from couler_jobs.errors import DeclarationError
 from couler_jobs.spec import model
-from couler_jobs.spec.names import parameter_name
+from couler_jobs.spec.names import ROUNDS_LEFT, parameter_name
 
 R = TypeVar("R")
 
@@ -23,9 +23,6 @@ MOST_ROUNDS = 90
 
 Each round is one deeper than the one before it; the rest is for what is around and below it.
 """
-
-ROUNDS_LEFT = "rounds-left"
-"""The input of a loop's graph; no parameter of a function can have this name."""
 
 
 def repeat(

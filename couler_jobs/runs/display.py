@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import re
 import shlex
 from collections.abc import Callable
 from datetime import datetime
 from html import escape
 
-from couler_jobs.runs.nodes import shown_name, steps_of
+from couler_jobs.runs.nodes import shown_name, told_steps
 from couler_jobs.spec.status import NodeInfo, Phase, RunInfo
 
 MOST_ROWS = 200  #: of steps in a table; a reader of more looks into `run.nodes`
@@ -22,9 +23,11 @@ COLOURS = {
 
 def as_line(info: RunInfo) -> str:
     """`<Run nightly-x7k2p: Running, 3 steps>`."""
-    steps = len(steps_of(info.nodes.values()))
+    steps = len(told_steps(info.nodes))
     return f"<Run {info.name}: {info.phase}, {steps} step{'' if steps == 1 else 's'}>"
 
+
+_UNMET = re.compile("when '(.*)' evaluated false", re.DOTALL)
 
 Way = Callable[[RunInfo, NodeInfo], str]
 """How somebody resumes a step that waits: words to type."""
@@ -50,7 +53,13 @@ def _key(info: RunInfo, node: NodeInfo) -> str:
 
 
 def said_of(node: NodeInfo) -> str:
-    """The node's message; for one that waits to be resumed, what it waits for."""
+    """The node's message; for one that waits to be resumed, what it waits for.
+
+    Argo's sentence for a `when` that was false names what it became, which may just be `false`.
+    """
+    if node.phase is Phase.SKIPPED and (unmet := _UNMET.fullmatch(node.message)):
+        known = "" if unmet[1] == "false" else f": {unmet[1]}"
+        return f"its condition was false{known}"
     if not node.waits:
         return node.message
     asks = [n if default is None else f"{n} ({default!r})" for n, default in node.asks.items()]
@@ -107,7 +116,7 @@ def _heading(info: RunInfo) -> str:
 
 
 def _rows(info: RunInfo) -> list[tuple[str, str, str, str]]:
-    return [_row(node) for node in steps_of(info.nodes.values())[:MOST_ROWS]]
+    return [_row(node) for node in told_steps(info.nodes)[:MOST_ROWS]]
 
 
 def _row(node: NodeInfo) -> tuple[str, str, str, str]:
@@ -116,7 +125,7 @@ def _row(node: NodeInfo) -> tuple[str, str, str, str]:
 
 
 def _more(info: RunInfo, way: Way) -> list[str]:
-    steps = steps_of(info.nodes.values())
+    steps = told_steps(info.nodes)
     left_out = len(steps) - MOST_ROWS
     lines = [f"  and {left_out} more steps"] if left_out > 0 else []
     waiting = [node for node in steps if node.waits][:MOST_WAYS]

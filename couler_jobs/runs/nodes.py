@@ -8,7 +8,7 @@ from collections.abc import Collection, Iterable, Iterator, Mapping
 from datetime import datetime
 
 from couler_jobs.errors import NotFound, Rejected
-from couler_jobs.spec.names import is_within
+from couler_jobs.spec.names import ROUNDS_LEFT, is_within
 from couler_jobs.spec.status import NodeInfo, Phase
 
 #: What only holds other nodes together. A reader wants the steps.
@@ -76,6 +76,19 @@ def steps_of(nodes: Iterable[NodeInfo]) -> list[NodeInfo]:
     """What is not just a group, in the order in which it started; what never started comes last."""
     steps = [node for node in nodes if node.type not in GROUPS]
     return sorted(steps, key=lambda node: (_seconds(node.started_at), _counted(node.name)))
+
+
+def told_steps(nodes: Mapping[str, NodeInfo]) -> list[NodeInfo]:
+    """The steps that a reader is told of: not what a round of a `cj.repeat` has skipped.
+
+    That is how such a loop goes on, or ends, and says nothing else.
+    """
+    rounds = {node.id for node in nodes.values() if ROUNDS_LEFT in node.inputs}
+    return [
+        node
+        for node in steps_of(nodes.values())
+        if node.phase is not Phase.SKIPPED or node.boundary not in rounds
+    ]
 
 
 def pods_of(node: NodeInfo, nodes: Mapping[str, NodeInfo]) -> list[NodeInfo]:

@@ -17,6 +17,9 @@ WORKFLOW_NAME = re.compile(r"(?=.{1,63}$)[a-z0-9]([-a-z0-9.]*[a-z0-9])?")
 PARAMETER_NAME = re.compile(r"[-a-zA-Z0-9_]+")
 """A parameter's or artifact's name."""
 
+ROUNDS_LEFT = "rounds-left"
+"""The input of the graph of a `cj.repeat`; no parameter of a function can have this name."""
+
 _SUBDOMAIN = re.compile(
     r"[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*", re.ASCII
 )

@@ -16,6 +16,7 @@ from couler_jobs.runs.display import (
     duration,
     in_python,
     in_shell,
+    said_of,
 )
 from couler_jobs.spec.status import Phase
 from tests.runs.fake import BEGAN, info, node
@@ -97,6 +98,20 @@ def test_the_item_of_a_loop_is_shown_as_a_reader_writes_it() -> None:
         "  ask(0:x)  Running    waits",
         "  to go on: couler-jobs resume w --node 'ask(0:x)'",
     ]
+
+
+@pytest.mark.parametrize(
+    ("message", "said"),
+    [
+        ("when 'false' evaluated false", "its condition was false"),
+        ("when 'fine == nope' evaluated false", "its condition was false: fine == nope"),
+        ("omitted: depends condition not met", "omitted: depends condition not met"),
+    ],
+)
+def test_a_skipped_step_says_why_in_words(message: str, said: str) -> None:
+    skipped = node("w.a", Phase.SKIPPED, type="Skipped", message=message)
+    assert said_of(skipped) == said
+    assert as_text(info("w", Phase.SUCCEEDED, skipped)).endswith(said)
 
 
 def test_one_of_several_steps_that_wait_is_named_in_full() -> None:

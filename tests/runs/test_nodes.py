@@ -6,7 +6,7 @@ from datetime import timedelta
 
 import pytest
 
-from couler_jobs.runs.nodes import Nodes, first_failed, pods_of, shown_name, steps_of
+from couler_jobs.runs.nodes import Nodes, first_failed, pods_of, shown_name, steps_of, told_steps
 from couler_jobs.spec.status import NodeInfo, Phase
 from tests.runs.fake import BEGAN, node
 
@@ -68,6 +68,19 @@ def test_steps_are_in_the_order_in_which_they_started_without_groups() -> None:
         node("w.early"),
     ]
     assert [one.display_name for one in steps_of(nodes)] == ["early", "late", "never"]
+
+
+def test_what_a_round_of_a_repeat_has_skipped_is_not_told() -> None:
+    left = {"rounds-left": "1"}
+    nodes = [
+        node("w.r", type="DAG", id="r1", inputs=left),
+        node("w.r.try", boundary="r1"),
+        node("w.r.give-up", Phase.SKIPPED, boundary="r1"),
+        node("w.r.r", Phase.SKIPPED, boundary="r1", inputs=left),
+        node("w.r.late", Phase.OMITTED, type="Skipped", boundary="r1"),
+        node("w.tell", Phase.SKIPPED, boundary="w"),
+    ]
+    assert [one.name for one in told_steps(by_name(*nodes))] == ["w.r.late", "w.r.try", "w.tell"]
 
 
 def test_the_pods_of_a_group_are_those_below_it() -> None:
