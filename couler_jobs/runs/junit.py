@@ -1,15 +1,19 @@
-"""A run as a JUnit report, which CI systems show as tests: a test case a step that ran."""
+"""A run as a JUnit report, which CI systems show as tests: a test case a step.
+
+How a step ended is how its last attempt did; what became of each of several stands in its output.
+"""
 
 from __future__ import annotations
 
 import re
-from collections import deque
-from collections.abc import Callable
+from collections import Counter, deque
+from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING
 from xml.etree import ElementTree as ET
 
 from couler_jobs.errors import BackendError
-from couler_jobs.runs.nodes import BAD, shown_name, steps_of, was_retried
+from couler_jobs.runs.display import said_of
+from couler_jobs.runs.nodes import BAD, LEFT_OUT, attempts_of, shown_name
 from couler_jobs.spec.status import NodeInfo, Phase, RunInfo
 
 if TYPE_CHECKING:
@@ -36,8 +40,9 @@ def report(run: Run) -> str:
 
 def as_xml(info: RunInfo, tail: Tail) -> str:
     """The report. A run that did not end well always has a test case that says so. Pure."""
-    pods = [node for node in steps_of(info.nodes.values()) if node.type == "Pod"]
-    cases = [_case(node, info, tail) for node in pods]
+    steps = attempts_of(info.nodes)
+    names = _names(steps, info)
+    cases = [_case(step, names[step], tries, info, tail) for step, tries in steps.items()]
     if info.phase is not Phase.SUCCEEDED and not (_count(cases, "failure", "error")):
         cases.append(_whole(info))
     suite = ET.Element("testsuite", name=_legal(info.name), tests=str(len(cases)))
@@ -54,20 +59,49 @@ def as_xml(info: RunInfo, tail: Tail) -> str:
     return f'<?xml version="1.0" encoding="UTF-8"?>\n{ET.tostring(root, "unicode")}\n'
 
 
-def _case(node: NodeInfo, info: RunInfo, tail: Tail) -> ET.Element:
-    case = ET.Element("testcase", name=_legal(shown_name(node.display_name)))
-    case.set("classname", _legal(f"{info.name}.{node.template_name}".rstrip(".")))
-    case.set("time", _seconds(node))
-    if was_retried(node, info.nodes):
-        # The step succeeded in the end, and a CI system would count a failure.
-        ET.SubElement(case, "skipped", message=_legal(f"tried again: {node.message}"))
-    elif node.phase in BAD:
-        tag = "failure" if node.phase is Phase.FAILED else "error"
-        failure = ET.SubElement(case, tag, message=_legal(node.message), type=str(node.phase))
-        failure.text = _legal(tail(node))
-    elif not node.phase.ended:
-        ET.SubElement(case, "skipped", message=f"not ended: {node.phase}")
+def _names(steps: Mapping[str, Sequence[NodeInfo]], info: RunInfo) -> dict[str, str]:
+    """What the steps are called: where others are called so, too, with the way to it."""
+    short = {step: _whole_of(step, tries, info).display_name for step, tries in steps.items()}
+    alike = Counter(short.values())
+    return {
+        step: shown_name(name if alike[name] == 1 else step.removeprefix(f"{info.name}."))
+        for step, name in short.items()
+    }
+
+
+def _whole_of(step: str, attempts: Sequence[NodeInfo], info: RunInfo) -> NodeInfo:
+    """The node of a step: of one that has several attempts, that which tried them."""
+    return info.nodes.get(step, attempts[-1])
+
+
+def _case(
+    step: str, name: str, attempts: Sequence[NodeInfo], info: RunInfo, tail: Tail
+) -> ET.Element:
+    last = attempts[-1]
+    whole = _whole_of(step, attempts, info)
+    case = ET.Element("testcase", name=_legal(name))
+    case.set("classname", _legal(f"{info.name}.{whole.template_name}".rstrip(".")))
+    case.set("time", _seconds(whole))
+    if whole.phase in BAD:
+        tag = "failure" if whole.phase is Phase.FAILED else "error"
+        failure = ET.SubElement(case, tag, message=_legal(last.message), type=str(whole.phase))
+        failure.text = _legal(tail(last))
+    elif whole.phase in LEFT_OUT:
+        ET.SubElement(case, "skipped", message=_legal(said_of(whole)))
+    elif not whole.phase.ended:
+        ET.SubElement(case, "skipped", message=f"not ended: {whole.phase}")
+    if len(attempts) > 1:
+        ET.SubElement(case, "system-out").text = _legal(_told(attempts))
     return case
+
+
+def _told(attempts: Sequence[NodeInfo]) -> str:
+    """`attempt 1: Failed: exit code 3` and so on, a line each."""
+    lines = [
+        ": ".join(filter(None, [f"attempt {number}", str(one.phase), one.message]))
+        for number, one in enumerate(attempts, 1)
+    ]
+    return "\n".join(lines)
 
 
 def _whole(info: RunInfo) -> ET.Element:

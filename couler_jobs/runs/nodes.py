@@ -13,7 +13,10 @@ from couler_jobs.spec.status import NodeInfo, Phase
 
 #: What only holds other nodes together. A reader wants the steps.
 GROUPS = frozenset({"Steps", "StepGroup", "DAG", "TaskGroup", "Retry"})
+RAN = frozenset({"Pod", "HTTP", "Plugin"})
 BAD = frozenset({Phase.FAILED, Phase.ERROR})
+LEFT_OUT = frozenset({Phase.SKIPPED, Phase.OMITTED})
+_ATTEMPT = re.compile(r"\([0-9]+\)")
 
 
 class Nodes(Mapping[str, NodeInfo]):
@@ -95,6 +98,24 @@ def pods_of(node: NodeInfo, nodes: Mapping[str, NodeInfo]) -> list[NodeInfo]:
     """The nodes under this one (or itself) that ran something, so that have a log."""
     inside = [one for one in nodes.values() if is_within(one.name, node.name)]
     return [one for one in steps_of(inside) if one.type == "Pod"]
+
+
+def attempts_of(nodes: Mapping[str, NodeInfo]) -> dict[str, list[NodeInfo]]:
+    """What ran, or was left out, by the name of its step: a retried one has several attempts."""
+    found: dict[str, list[NodeInfo]] = {}
+    for node in told_steps(nodes):
+        if node.type in RAN or node.phase in LEFT_OUT:
+            found.setdefault(_step_name(node.name, nodes), []).append(node)
+    return found
+
+
+def _step_name(name: str, nodes: Mapping[str, NodeInfo]) -> str:
+    """The node's name without the numbers of attempts: `w.a` for `w.a(1)`."""
+    for found in reversed([*_ATTEMPT.finditer(name)]):
+        parent = nodes.get(name[: found.start()])
+        if parent is not None and parent.type == "Retry":
+            name = name[: found.start()] + name[found.end() :]
+    return name
 
 
 def was_retried(node: NodeInfo, nodes: Mapping[str, NodeInfo]) -> bool:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from xml.etree import ElementTree as ET
 
 from hypothesis import given
@@ -10,7 +11,7 @@ from hypothesis import strategies as st
 from couler_jobs.runs.junit import as_xml, report
 from couler_jobs.runs.run import Run
 from couler_jobs.spec.status import NodeInfo, Phase, RunInfo
-from tests.runs.fake import FakeBackend, info, node
+from tests.runs.fake import BEGAN, FakeBackend, info, node
 
 
 def suite_of(run: RunInfo, tail: str = "") -> ET.Element:
@@ -24,9 +25,8 @@ def counts(suite: ET.Element) -> dict[str, str]:
     return {name: suite.get(name, "") for name in ("tests", "failures", "errors", "skipped")}
 
 
-def test_there_is_a_case_for_each_step_that_ran() -> None:
-    skipped = node("w.s", Phase.SKIPPED, type="Skipped")
-    suite = suite_of(info("w", Phase.SUCCEEDED, node("w", type="DAG"), node("w.a"), skipped))
+def test_there_is_a_case_for_each_step() -> None:
+    suite = suite_of(info("w", Phase.SUCCEEDED, node("w", type="DAG"), node("w.a")))
     assert counts(suite) == {"tests": "1", "failures": "0", "errors": "0", "skipped": "0"}
     assert suite[0].attrib == {"name": "a", "classname": "w.t", "time": "2.000"}
     assert (suite.get("time"), suite.get("timestamp")) == ("3.000", "2026-01-02T03:04:05")
@@ -44,10 +44,73 @@ def test_a_step_in_error_is_an_error() -> None:
     assert counts(suite) == {"tests": "1", "failures": "0", "errors": "1", "skipped": "0"}
 
 
-def test_an_attempt_that_was_made_good_is_no_failure() -> None:
-    nodes = node("w.f", type="Retry"), node("w.f(0)", Phase.FAILED), node("w.f(1)")
+def test_a_step_that_was_left_out_is_skipped_and_says_why() -> None:
+    message = "when 'false' evaluated false"
+    unmet = node("w.a", Phase.SKIPPED, type="Skipped", message=message)
+    omitted = node("w.b", Phase.OMITTED, type="Skipped", message="omitted: as it is")
+    suite = suite_of(info("w", Phase.SUCCEEDED, unmet, omitted))
+    assert counts(suite) == {"tests": "2", "failures": "0", "errors": "0", "skipped": "2"}
+    said = [case[0].get("message") for case in suite]
+    assert said == ["its condition was false", "omitted: as it is"]
+
+
+def attempts(*phases: Phase, whole: Phase) -> RunInfo:
+    """A step whose attempts ended so, and what tried them."""
+    tries = [
+        node(f"w.f({n})", phase, message="exit 3", started_at=BEGAN + timedelta(seconds=n))
+        for n, phase in enumerate(phases)
+    ]
+    return info(
+        "w", whole, node("w.f", whole, type="Retry", message="No more retries left"), *tries
+    )
+
+
+def test_a_step_that_was_tried_again_is_one_case_that_tells_its_attempts() -> None:
+    suite = suite_of(attempts(Phase.FAILED, Phase.SUCCEEDED, whole=Phase.SUCCEEDED))
+    assert counts(suite) == {"tests": "1", "failures": "0", "errors": "0", "skipped": "0"}
+    assert suite[0].get("name") == "f"
+    assert suite[0].findtext("system-out") == (
+        "attempt 1: Failed: exit 3\nattempt 2: Succeeded: exit 3"
+    )
+
+
+def test_a_step_whose_attempts_all_failed_fails_once_with_the_last_one() -> None:
+    run = attempts(Phase.ERROR, Phase.FAILED, whole=Phase.FAILED)
+    root = ET.fromstring(as_xml(run, lambda node: f"of {node.name}"))
+    assert counts(root[0]) == {"tests": "1", "failures": "1", "errors": "0", "skipped": "0"}
+    failure = root[0][0].find("failure")
+    assert failure is not None
+    assert (failure.get("message"), failure.text) == ("exit 3", "of w.f(1)")
+
+
+def test_a_step_that_will_be_tried_again_has_not_failed() -> None:
+    suite = suite_of(attempts(Phase.FAILED, whole=Phase.RUNNING))
+    assert counts(suite) == {"tests": "2", "failures": "0", "errors": "1", "skipped": "1"}
+
+
+def test_the_steps_of_a_graph_that_is_tried_again_are_one_case_each() -> None:
+    later = BEGAN + timedelta(seconds=9)
+    nodes = [
+        node("w.g", type="Retry"),
+        node("w.g(0)", Phase.FAILED, type="DAG"),
+        node("w.g(0).a", Phase.FAILED),
+        node("w.g(1)", type="DAG", started_at=later),
+        node("w.g(1).a", started_at=later),
+    ]
     suite = suite_of(info("w", Phase.SUCCEEDED, *nodes))
-    assert counts(suite) == {"tests": "2", "failures": "0", "errors": "0", "skipped": "1"}
+    assert counts(suite) == {"tests": "1", "failures": "0", "errors": "0", "skipped": "0"}
+    assert [case.get("name") for case in suite] == ["a"]
+
+
+def test_steps_that_are_called_alike_are_told_apart_by_the_way_to_them() -> None:
+    suite = suite_of(info("w", Phase.SUCCEEDED, node("w.a.f"), node("w.b.f"), node("w.b.g")))
+    assert [case.get("name") for case in suite] == ["a.f", "b.f", "g"]
+
+
+def test_items_of_a_loop_are_no_attempts() -> None:
+    nodes = node("w.f", type="TaskGroup"), node("w.f(0:0)"), node("w.f(1:1)")
+    suite = suite_of(info("w", Phase.SUCCEEDED, *nodes))
+    assert [case.get("name") for case in suite] == ["f(0:0)", "f(1:1)"]
 
 
 def test_a_step_that_has_not_ended_is_skipped_and_the_run_an_error() -> None:
