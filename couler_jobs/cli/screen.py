@@ -90,7 +90,7 @@ def print_log(line: LogLine, stream: TextIO | None = None) -> None:
 
 
 class Progress:
-    """Tells on stderr each time that a step's or the run's phase has changed.
+    """Tells on stderr each time that a step's or the run's phase has changed, and how to go on.
 
     The same plain lines everywhere; colours where a terminal shows them.
     """
@@ -98,17 +98,22 @@ class Progress:
     def __init__(self, stream: TextIO | None = None) -> None:
         self._stream = stream or sys.stderr
         self._seen: dict[str, str] = {}
+        self._asked: set[str] = set()
         self._colours = shows_colours(self._stream)
 
     def show(self, info: RunInfo) -> None:
         """Print what is new in it."""
-        from couler_jobs.runs.display import said_of
-        from couler_jobs.runs.nodes import shown_name, told_steps
+        from couler_jobs.runs.display import in_shell, said_of, ways_on
+        from couler_jobs.runs.nodes import shown_name, told_steps, waiting
 
         for node in told_steps(info.nodes):
             if node.name == info.name:
                 continue  # the run is this one step
             self._tell(node.name, shown_name(node.display_name), node.phase, said_of(node))
+        new = [node for node in waiting(info.nodes) if node.name not in self._asked]
+        self._asked.update(node.name for node in new)
+        for line in ways_on(info, new, in_shell):
+            print(line, file=self._stream, flush=True)
         self._tell("", info.name, info.phase, info.message)
 
     def _tell(self, key: str, name: str, phase: str, message: str) -> None:

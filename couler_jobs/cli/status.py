@@ -29,6 +29,9 @@ def add(commands: Commands) -> None:
     watch = command(commands, "watch", watch_it, "show how a run goes on, to its end")
     add_run(watch)
     watch.add_argument("--timeout", type=seconds, metavar="SECONDS", help="no longer than this")
+    watch.add_argument(
+        "--until-asked", action="store_true", help="end, with 0, when a step asks for an answer"
+    )
     watch.set_defaults(junit=None, stream=False)
     add_json(watch)
     listing = command(commands, "list", list_runs, "list runs, newest first")

@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from couler_jobs.compiler.origin import Origin
     from couler_jobs.manifests import Manifest
     from couler_jobs.runs.run import Run
+    from couler_jobs.spec.status import RunInfo
 
 LOGS_LAG = 10.0  #: seconds for the last lines to arrive after the run's end
 
@@ -102,7 +103,10 @@ def apply_template(
 
 
 def wait(run: Run, arguments: argparse.Namespace) -> int:
-    """Show its progress to its end, write the reports, raise what `Run.wait` would."""
+    """Show its progress to its end, write the reports, raise what `Run.wait` would.
+
+    With `--until-asked` only until a step of it asks for an answer.
+    """
     try:
         _watch(run, arguments)
     except WaitTimeout:
@@ -112,6 +116,8 @@ def wait(run: Run, arguments: argparse.Namespace) -> int:
         interrupt.add_note(f"{run.name} goes on. To end it: couler-jobs stop {run.name}")
         raise
     _report(run, arguments)
+    if _asks(run.info, arguments):
+        return Exit.OK
     if run.phase != "Succeeded":
         raise WorkflowFailed(run.failure(), run)
     if not arguments.json:
@@ -128,7 +134,15 @@ def _watch(run: Run, arguments: argparse.Namespace) -> None:
     for info in run.changes(arguments.timeout):
         progress.show(info)
         logs.raise_error()
+        if _asks(info, arguments):
+            return
     logs.finish()
+
+
+def _asks(info: RunInfo, arguments: argparse.Namespace) -> bool:
+    """Whether it has come as far as it is to be watched: to a step that asks for an answer."""
+    wanted = bool(getattr(arguments, "until_asked", False))
+    return wanted and any(node.waits and node.asks for node in info.nodes.values())
 
 
 def _report(run: Run, arguments: argparse.Namespace) -> None:

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import re
 import shlex
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import datetime
 from html import escape
 
-from couler_jobs.runs.nodes import shown_name, told_steps
+from couler_jobs.runs.nodes import shown_name, told_steps, waiting
 from couler_jobs.spec.status import NodeInfo, Phase, RunInfo
 
 MOST_ROWS = 200  #: of steps in a table; a reader of more looks into `run.nodes`
@@ -128,8 +128,12 @@ def _more(info: RunInfo, way: Way) -> list[str]:
     steps = told_steps(info.nodes)
     left_out = len(steps) - MOST_ROWS
     lines = [f"  and {left_out} more steps"] if left_out > 0 else []
-    waiting = [node for node in steps if node.waits][:MOST_WAYS]
-    return lines + [f"  to go on: {one_line(way(info, node))}" for node in waiting]
+    return lines + ways_on(info, waiting(info.nodes), way)
+
+
+def ways_on(info: RunInfo, nodes: Sequence[NodeInfo], way: Way) -> list[str]:
+    """How to go on past these that wait, the first ones, a line each."""
+    return [f"  to go on: {one_line(way(info, node))}" for node in nodes[:MOST_WAYS]]
 
 
 def _html_row(row: tuple[str, str, str, str]) -> str:

@@ -86,12 +86,22 @@ def told_steps(nodes: Mapping[str, NodeInfo]) -> list[NodeInfo]:
 
     That is how such a loop goes on, or ends, and says nothing else.
     """
-    rounds = {node.id for node in nodes.values() if ROUNDS_LEFT in node.inputs}
+    rounds = _rounds(nodes)
     return [
         node
         for node in steps_of(nodes.values())
         if node.phase is not Phase.SKIPPED or node.boundary not in rounds
     ]
+
+
+def waiting(nodes: Mapping[str, NodeInfo]) -> list[NodeInfo]:
+    """The steps that wait for somebody: a pause between the rounds of a `cj.repeat` does not."""
+    rounds = _rounds(nodes)
+    return [n for n in steps_of(nodes.values()) if n.waits and n.boundary not in rounds]
+
+
+def _rounds(nodes: Mapping[str, NodeInfo]) -> set[str]:
+    return {node.id for node in nodes.values() if ROUNDS_LEFT in node.inputs}
 
 
 def pods_of(node: NodeInfo, nodes: Mapping[str, NodeInfo]) -> list[NodeInfo]:
@@ -140,9 +150,15 @@ def asking(run: str, nodes: Mapping[str, NodeInfo], answers: Collection[str]) ->
     found = [node for node in nodes.values() if node.waits and node.asks.keys() >= set(answers)]
     words = ", ".join(answers)
     if not found:
-        raise NotFound(f"No step of {run} waits for the answers {words} (yet).")
+        asked = [
+            f"{shown_name(node.display_name)} asks for {', '.join(node.asks)}"
+            for node in nodes.values()
+            if node.waits and node.asks
+        ]
+        why = f": {'; '.join(asked)}" if asked else ", nor for any other (yet)"
+        raise NotFound(f"No step of {run} waits for the answers {words}{why}.")
     if len(found) > 1:
-        names = ", ".join(node.name for node in found)
+        names = ", ".join(shown_name(node.name) for node in found)
         raise Rejected(f"{len(found)} steps of {run} wait for {words}: name one of {names}.")
     return found[0]
 

@@ -406,6 +406,38 @@ def test_answers_reach_the_step_that_is_named(fake: FakeBackend, capsys: Output)
     assert "to go on: couler-jobs resume w --node ask\n" in capsys.readouterr().out
 
 
+ASKS = node("w.ask", Phase.RUNNING, type="Suspend", asks={"tag": None, "who": "me"})
+
+
+def test_a_misspelt_answer_is_told_with_what_is_asked_for(
+    fake: FakeBackend, capsys: Output
+) -> None:
+    fake.answers = [info("w", Phase.RUNNING, ASKS)]
+    assert main(["resume", "w", "--answer", "tga=v2"]) == 3
+    said = "No step of w waits for the answers tga: ask asks for tag, who."
+    assert said in capsys.readouterr().err
+    fake.answers = [RUNNING]
+    assert main(["resume", "w", "--answer", "tag=v2"]) == 3
+    assert "waits for the answers tag, nor for any other (yet)." in capsys.readouterr().err
+
+
+def test_watch_says_how_to_go_on_once(fake: FakeBackend, capsys: Output) -> None:
+    waits = info("w", Phase.RUNNING, ASKS)
+    fake.answers = [waits, waits, DONE]
+    assert main(["watch", "w"]) == 0
+    err = capsys.readouterr().err
+    assert "ask Running: waits for tag, who ('me')\n" in err
+    assert err.count("to go on: couler-jobs resume w --node ask --answer tag=... ") == 1
+
+
+def test_watch_ends_when_a_step_asks_if_that_is_wanted(fake: FakeBackend, capsys: Output) -> None:
+    fake.answers = [RUNNING, info("w", Phase.RUNNING, ASKS)]
+    assert main(["watch", "w", "--until-asked", "--json"]) == 0
+    assert printed_json(capsys)["nodes"][0]["asks"] == {"tag": None, "who": "me"}
+    fake.answers = [RUNNING, FAILED]
+    assert main(["watch", "w", "--until-asked"]) == 1
+
+
 def test_with_json_each_answer_is_json(fake: FakeBackend, capsys: Output) -> None:
     fake.answers, fake.lines = [DONE], {"w.a": ["one", "two"]}
     assert main(["stop", "w", "--json"]) == 0

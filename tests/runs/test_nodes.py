@@ -6,7 +6,15 @@ from datetime import timedelta
 
 import pytest
 
-from couler_jobs.runs.nodes import Nodes, first_failed, pods_of, shown_name, steps_of, told_steps
+from couler_jobs.runs.nodes import (
+    Nodes,
+    first_failed,
+    pods_of,
+    shown_name,
+    steps_of,
+    told_steps,
+    waiting,
+)
 from couler_jobs.spec.status import NodeInfo, Phase
 from tests.runs.fake import BEGAN, node
 
@@ -81,6 +89,15 @@ def test_what_a_round_of_a_repeat_has_skipped_is_not_told() -> None:
         node("w.tell", Phase.SKIPPED, boundary="w"),
     ]
     assert [one.name for one in told_steps(by_name(*nodes))] == ["w.r.late", "w.r.try", "w.tell"]
+
+
+def test_a_pause_between_rounds_waits_for_nobody() -> None:
+    nodes = [
+        node("w.r", type="DAG", id="r1", inputs={"rounds-left": "1"}),
+        node("w.r.pause", Phase.RUNNING, type="Suspend", boundary="r1"),
+        node("w.approve", Phase.RUNNING, type="Suspend"),
+    ]
+    assert [one.name for one in waiting(by_name(*nodes))] == ["w.approve"]
 
 
 def test_the_pods_of_a_group_are_those_below_it() -> None:
