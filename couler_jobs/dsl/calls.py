@@ -159,6 +159,11 @@ class StepTemplate:
         """What the step's annotation of its value says of the part at `path`."""
         return typed.part_of(self.step.annotations.value.hint, path)
 
+    def written(self, path: Path) -> Any:
+        """The same as far as it tells what JSON has there."""
+        hint = self.step.annotations.value.hint
+        return typed.written_part_of(hint, path) if path else hint
+
     def file(self, path: Path) -> str | None:
         """The output artifact that is the part at `path`."""
         kept = self.step.annotations.kept

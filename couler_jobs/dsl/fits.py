@@ -1,7 +1,8 @@
 """Whether a value that is known now can be what a parameter's annotation says.
 
 A step gets what JSON brings, and what `rebuilt` makes of that: this is judged, by the same code. A
-value that is known only when the workflow runs fits everything.
+value that is known only when the workflow runs fits, unless it is that of a step whose annotation
+leaves no way: see `shapes`.
 """
 
 from __future__ import annotations
@@ -16,8 +17,9 @@ from pathlib import PurePath
 from typing import Any
 
 from couler_jobs.dsl.rebuilt import plain, rebuilt
+from couler_jobs.dsl.shapes import ANY, Shapes, shapes_given, shapes_taken
 from couler_jobs.dsl.typed import Annotation, Annotations, is_rich
-from couler_jobs.dsl.values import Condition, Handle, holds_handle
+from couler_jobs.dsl.values import Condition, Handle, hint_of, holds_handle
 from couler_jobs.errors import DeclarationError
 
 _SURELY: Mapping[Any, frozenset[type]] = {
@@ -43,6 +45,7 @@ class Check:
     name: str
     hint: Any
     surely: frozenset[type]
+    shapes: Shapes  #: of JSON that fits: a step's value of none of these does not
     default: Any
 
 
@@ -53,11 +56,16 @@ def checks_of(signature: inspect.Signature, annotations: Annotations) -> tuple[C
             name=name,
             hint=said.hint,
             surely=_SURELY.get(said.hint, frozenset()) | {Handle},
+            shapes=_shapes(said.hint, signature.parameters[name].default),
             default=signature.parameters[name].default,
         )
         for name, said in annotations.parameters.items()
         if said.file is None and _says_something(said)
     )
+
+
+def _shapes(hint: Any, default: Any) -> Shapes:
+    return ANY if default is None else shapes_taken(hint)
 
 
 def _says_something(said: Annotation) -> bool:
@@ -78,8 +86,25 @@ def refuse_unfit(function: str, checks: tuple[Check, ...], bound: Mapping[str, A
     """Raise `DeclarationError` for an argument that cannot be what its annotation says."""
     for check in checks:
         name = check.name
-        if name in bound and type(bound[name]) not in check.surely:
-            refuse(f"The argument {name!r} of {function}()", check, bound[name])
+        if name not in bound:
+            continue
+        value = bound[name]
+        kind = type(value)
+        if kind is Handle:
+            if check.shapes is not ANY:
+                _refuse_value(function, check, value)
+        elif kind not in check.surely:
+            refuse(f"The argument {name!r} of {function}()", check, value)
+
+
+def _refuse_value(function: str, check: Check, value: Handle) -> None:
+    """Raise `DeclarationError` for a step's value that its annotation says cannot fit."""
+    hint = hint_of(value)
+    if hint is not None and check.shapes.isdisjoint(shapes_given(hint)):
+        raise DeclarationError(
+            f"The argument {check.name!r} of {function}() is annotated with {_shown(check.hint)}, "
+            f"and {value!r} with {_shown(hint)}."
+        )
 
 
 def refuse(what: str, check: Check, value: Any) -> None:

@@ -54,6 +54,10 @@ class Producer:
         """The annotation of the part at `path`; None where nothing is said."""
         return None
 
+    def written(self, path: Path) -> Any:
+        """The same of what a Python function writes as JSON: no text that may say anything."""
+        return None
+
     def file(self, path: Path) -> model.Output | model.Either | model.Input | None:
         """Where the part at `path` is found if it is a file, else None."""
         return None
@@ -168,6 +172,10 @@ class CallValue(Producer):
     def hint(self, path: Path) -> Any:
         """What the annotations of the step or workflow say of the part."""
         return self._called.hint(path)
+
+    def written(self, path: Path) -> Any:
+        """The same of a step; what a workflow returns may be anybody's text."""
+        return self._called.written(path)
 
     def file(self, path: Path) -> model.Output | None:
         """The output artifact that is the part."""
@@ -369,6 +377,10 @@ class Called(Protocol):
         """The annotation of the part at `path`; None where nothing is said."""
         ...
 
+    def written(self, path: Path) -> Any:
+        """The annotation of the part at `path` as far as it tells what JSON has there, or None."""
+        ...
+
     def file(self, path: Path) -> str | None:
         """The name of the output artifact that is the part at `path`; None if it is no file."""
         ...
@@ -389,6 +401,10 @@ class Outputs:
     def __init__(self) -> None:
         self.wanted: dict[tuple[Path, Form], str] = {}
         self._names = Names()
+
+    def written(self, path: Path) -> Any:
+        """Only what a step returns is known to be JSON of its annotation."""
+        return None
 
     def name(self, path: Path, form: Form) -> str:
         """The output's name, made at the first request: `value`, `value-key`, `items`."""

@@ -149,10 +149,19 @@ def part_of(hint: Any, path: tuple[str | int, ...]) -> Any:
     return hint
 
 
+def written_part_of(hint: Any, path: tuple[str | int, ...]) -> Any:
+    """The same where it says what JSON has there: a pydantic model decides that for itself."""
+    for key in path:
+        if hasattr(_not_none(_read(hint).hint), "model_dump"):
+            return None
+        hint = part_of(hint, (key,))
+    return hint
+
+
 def _member(hint: Any, key: str | int) -> Any:
     origin, inner = typing.get_origin(hint), typing.get_args(hint)
     if origin is dict:
-        return inner[1]
+        return inner[1] if inner else None
     if origin is tuple and inner and inner[1:] != (...,):
         return inner[key] if isinstance(key, int) and key < len(inner) else None
     if origin in (list, tuple) and inner:

@@ -191,6 +191,11 @@ def is_json(handle: Handle) -> bool:
     return handle._producer.is_json(handle._path)
 
 
+def hint_of(handle: Handle) -> Any:
+    """What the annotation of the Python step that returns the value says; None where none does."""
+    return handle._producer.written(handle._path)
+
+
 def file_of(handle: Handle) -> model.Output | model.Either | model.Input | None:
     """Where the compiler finds the value if it is a file, else None."""
     return handle._producer.file(handle._path)

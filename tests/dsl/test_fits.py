@@ -4,11 +4,22 @@ from __future__ import annotations
 
 import datetime
 import enum
-from collections.abc import Mapping, Sequence
+import typing
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal, NamedTuple, NewType, Optional, TypedDict
+from typing import (
+    Annotated,
+    Any,
+    Literal,
+    NamedTuple,
+    NewType,
+    NotRequired,
+    Optional,
+    TypedDict,
+)
 
+import pydantic
 import pytest
 
 import couler_jobs as cj
@@ -125,6 +136,136 @@ def test_a_value_that_comes_when_the_workflow_runs_is_left_to_the_step() -> None
         use([make(), 1], make())
 
     assert len(cj.compile(flow)["spec"]["templates"][0]["dag"]["tasks"]) == 3
+
+
+class Model(pydantic.BaseModel):
+    rows: int
+    report: Report
+
+
+class Level(enum.IntEnum):
+    LOW = 1
+
+
+class Forgiving(enum.Enum):
+    ONE = 1
+
+    @classmethod
+    def _missing_(cls, value: object) -> Forgiving:
+        return cls.ONE
+
+
+class Holder(TypedDict):
+    report: Report
+    model: Model
+    many: list[Pair]
+    rows: NotRequired[int]
+
+
+MATCHING: list[tuple[Any, Any]] = [
+    *((int, hint) for hint in (int, bool, float, Level, int | str, Any, object, None, Number)),
+    *((int, hint) for hint in (str, Literal["1", "2"], datetime.date)),  # it gets the text
+    *((int, hint) for hint in (Model, Forgiving, Literal["a", 1], bytes, "nowhere.Known", [int])),
+    *((hint, int) for hint in (Any, object, None, Number, bytes, int | str, float, Model, [int])),
+    *((hint, int) for hint in (Forgiving, Level, Annotated[int, []])),
+    (dict[str, Annotated[str, []]], int),  # it has no hash, and is not looked into
+    *((str, hint) for hint in (Sequence[str], Iterable[str], Optional[int], str | int)),  # noqa: UP045
+    *((list, hint) for hint in (list[int], tuple[int, int], Pair, Sequence[str], Collection[str])),
+    *((list[str], hint) for hint in (list[int], tuple[int, ...], Any, str)),
+    *((dict, hint) for hint in (Report, Options, Mapping[str, int], Iterable[str], Model)),
+    *((hint, dict[str, Any]) for hint in (Report, Options, Collection[str], Mapping[str, int])),
+    *((hint, list[Any]) for hint in (Pair, Iterable[str], tuple[int, ...])),
+    (datetime.date, Colour),
+    (Colour, Literal["red"]),
+    (Path | str, int),
+]
+OTHER: list[tuple[Any, Any]] = [
+    *((str, hint) for hint in (int, float, bool, list, dict, Report, Pair, Level, Literal[1, 2])),
+    *((int, hint) for hint in (list[int], dict, Mapping[str, int], Options, Pair, Sequence[str])),
+    *((list, hint) for hint in (int, dict[str, int], Report, int | float, Annotated[int, "x"])),
+    *((dict[str, int], hint) for hint in (int, list, tuple[int, ...], Literal[1])),
+    *((hint, int) for hint in (Report, Options, Pair, Colour, datetime.date, Literal["a", "b"])),
+    *((hint, int) for hint in (str | None, list[int] | dict[str, int], Annotated[str, "x"])),
+    (Report, list[Any]),
+    (Pair, Mapping[str, Any]),
+]
+
+
+def passed_on(given: Any, taken: Any, part: Any = lambda value: value) -> dict[str, Any]:
+    def make() -> Any: ...
+    def use(given: Any) -> None: ...
+
+    make.__annotations__ = {} if given is None else {"return": given}
+    use.__annotations__ = {} if taken is None else {"given": taken}
+    made, used = cj.step(make), cj.step(use)
+
+    @cj.workflow
+    def flow() -> None:
+        used(part(made()))
+
+    return cj.compile(flow)
+
+
+@pytest.mark.parametrize(("given", "taken"), MATCHING)
+def test_a_value_of_a_step_is_passed_on_where_its_type_may_fit(given: Any, taken: Any) -> None:
+    (_, task) = passed_on(given, taken)["spec"]["templates"][0]["dag"]["tasks"]
+    assert task["depends"] == "make"
+
+
+@pytest.mark.parametrize(("given", "taken"), OTHER)
+def test_a_value_of_a_step_is_refused_where_its_type_cannot_fit(given: Any, taken: Any) -> None:
+    said = (
+        r"test_fits\.py, line \d+: The argument 'given' of use\(\) is annotated with .*, and the "
+        "value of make with "
+    )
+    with pytest.raises(DeclarationError, match=said):
+        passed_on(given, taken)
+
+
+@pytest.mark.parametrize(
+    ("given", "part", "is_taken"),
+    [
+        (dict[str, int], lambda value: value["rows"], True),
+        (dict[str, str], lambda value: value["rows"], False),
+        (dict, lambda value: value["rows"], True),
+        (typing.Dict, lambda value: value["rows"], True),  # noqa: UP006
+        (list[str], lambda value: value[0], False),
+        (tuple[str, int], lambda value: value[1], True),
+        (Pair, lambda value: value.left, True),
+        (Pair, lambda value: value.right, False),
+        (Report, lambda value: value.rows, True),
+        (Holder, lambda value: value["report"].rows, True),
+        (Holder, lambda value: value["report"], False),
+        (Holder, lambda value: value["many"][0].right, False),
+        (Holder, lambda value: value["rows"], True),
+        (Holder, lambda value: value["unknown"], True),
+        (Model, lambda value: value.report, True),  # a model may write a field as it likes
+        (Holder, lambda value: value["model"].report, True),
+    ],
+)
+def test_so_is_a_part_of_a_value_as_far_as_annotations_say(
+    given: Any, part: Any, is_taken: bool
+) -> None:
+    if is_taken:
+        assert passed_on(given, int, part)
+        return
+    with pytest.raises(DeclarationError, match="'given' of use"):
+        passed_on(given, int, part)
+
+
+def test_what_a_workflow_returns_may_be_a_text_of_a_container_and_is_left_to_the_step() -> None:
+    @cj.step
+    def use(rows: int) -> None: ...
+
+    @cj.workflow
+    def count() -> str:
+        return cj.container("alpine:3", command="wc")  # type: ignore[no-any-return]
+
+    @cj.workflow
+    def flow() -> None:
+        use(count())  # type: ignore[call-overload]
+
+    assert cj.compile(flow)
 
 
 def test_a_list_is_checked_where_it_is_known() -> None:
