@@ -158,10 +158,10 @@ def __getattr__(name: str) -> object:
 
 
 def _nearest(name: str) -> str:
-    from difflib import get_close_matches
+    from couler_jobs.nearest import meant
 
-    near = get_close_matches(name, __all__, n=1)
-    return f": did you mean {near[0]!r}?" if near else ""
+    said = meant(name, __all__)
+    return f": {said}" if said else ""
 
 
 def __dir__() -> list[str]:

@@ -194,7 +194,8 @@ def _blame(path: Path, error: BaseException) -> DeclarationError:
     # The text of a syntax error ends in its place, which is said already.
     is_own = isinstance(error, SyntaxError) and error.filename == own
     said = getattr(error, "msg", error) if is_own else error
-    sentence = f"{type(error).__name__}: {said}".rstrip(": ") + "."
+    sentence = f"{type(error).__name__}: {said}".rstrip(": ")
+    sentence += "" if sentence.endswith("?") else "."
     sentence = " ".join([sentence, *getattr(error, "__notes__", ())])
     missing = error.name or "" if isinstance(error, ModuleNotFoundError) else ""
     if missing.partition(".")[0] == "couler":

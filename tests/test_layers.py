@@ -25,7 +25,7 @@ LAYERS = [
     {"runs", "dsl", "compiler"},
     {"backends", "spec", "in_pod", "templates"},
     {"config"},
-    {"errors", "once", "_version"},
+    {"errors", "nearest", "once", "_version"},
 ]
 LEVEL = {part: level for level, parts in enumerate(LAYERS) for part in parts}
 STRANGERS = {  # who does not import whom, where the layers would allow it

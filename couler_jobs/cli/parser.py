@@ -6,6 +6,8 @@ import argparse
 from collections.abc import Iterable
 from typing import Any
 
+from couler_jobs.nearest import nearest
+
 
 class Parser(argparse.ArgumentParser):
     """argparse's, whose subcommands refuse what they do not know themselves, with their usage."""
@@ -14,7 +16,7 @@ class Parser(argparse.ArgumentParser):
         """All arguments; SystemExit for unknown ones, as everywhere in argparse."""
         found, unknown = super().parse_known_args(args, namespace)
         if unknown:
-            near = _nearest(unknown[0].partition("=")[0], self._option_string_actions)
+            near = _meant(unknown[0].partition("=")[0], self._option_string_actions)
             self.error(f"unrecognized arguments: {' '.join(unknown)}{near}")
         return found, unknown
 
@@ -22,12 +24,10 @@ class Parser(argparse.ArgumentParser):
         try:
             super()._check_value(action, value)
         except argparse.ArgumentError as error:
-            near = _nearest(str(value), map(str, action.choices or ()))
+            near = _meant(str(value), map(str, action.choices or ()))
             raise argparse.ArgumentError(action, f"{error.message}{near}") from None
 
 
-def _nearest(word: str, known: Iterable[str]) -> str:
-    from difflib import get_close_matches
-
-    near = get_close_matches(word, list(known), n=1)
-    return f" - did you mean {near[0]}?" if near else ""
+def _meant(word: str, known: Iterable[str]) -> str:
+    near = nearest(word, known)
+    return f" - did you mean {near}?" if near else ""

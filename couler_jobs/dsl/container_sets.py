@@ -36,7 +36,7 @@ def container_set(
     values that make no sense.
     """
     scope = recorder.needed("cj.container_set")
-    words.check("cj.container_set", options, words.SetWords)
+    words.check("cj.container_set", options, words.SetWords, container_set)
     _check(containers)
     own = PodOptions(**pod_words(options))
     scope.recording.claims.update(dict.fromkeys(own.claims))

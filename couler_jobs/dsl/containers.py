@@ -41,7 +41,7 @@ def container(
     Raises `DeclarationError` for values that make no sense.
     """
     scope = recorder.needed("cj.container")
-    words.check("cj.container", options, words.PodWords)
+    words.check("cj.container", options, words.PodWords, container)
     own = PodOptions(**pod_words({**options, "env": None}))
     scope.recording.claims.update(dict.fromkeys(own.claims))
     inputs = Inputs()

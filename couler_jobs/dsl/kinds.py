@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import pathlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Literal
 
 from couler_jobs.dsl import recorder, words
@@ -42,7 +42,7 @@ def suspend(
     """
     fields = {} if duration is None else {"duration": str(seconds(duration, "duration"))}
     outputs = tuple(_answer(name, default) for name, default in (answers or {}).items())
-    return _recorded("suspend", fields, Inputs(), outputs, after, options)
+    return _recorded(suspend, fields, Inputs(), outputs, after, options)
 
 
 def _answer(name: str, default: Any) -> model.OutputFile:
@@ -90,7 +90,7 @@ def resource(
         "flags": list(flags) or None,
     }
     found = tuple(_field_output(name, one) for name, one in (outputs or {}).items())
-    return _recorded("resource", fields, inputs, found, after, options)
+    return _recorded(resource, fields, inputs, found, after, options)
 
 
 def _manifest(inputs: Inputs, manifest: Any) -> str:
@@ -141,7 +141,7 @@ def http(
         "insecureSkipVerify": insecure or None,
         "timeoutSeconds": None if timeout is None else seconds(timeout, "timeout"),
     }
-    return _recorded("http", fields, inputs, (), after, options)
+    return _recorded(http, fields, inputs, (), after, options)
 
 
 def _url(inputs: Inputs, url: Any) -> str:
@@ -182,14 +182,18 @@ def plugin(
     itself stands for the `result` of its reply. after, and further options: as of a step, but for
     timeout, which Argo does not keep here. Raises `DeclarationError` for a wrong one.
     """
-    if not name:
-        raise DeclarationError(f"cj.plugin takes a plugin's name, such as 'slack', not {name!r}.")
+    _check_plugin(name)
     if options.get("timeout") is not None:
         raise DeclarationError("cj.plugin has no timeout: the plugin itself says when it gives up.")
     inputs = Inputs()
     body: Fields = {name: inputs.within(f"A field of {name}", dict(fields or {}))}
     found = tuple(_plugin_output(one) for one in outputs)
-    return _recorded("plugin", body, inputs, found, after, {"name": name, **options})
+    return _recorded(plugin, body, inputs, found, after, {"name": name, **options})
+
+
+def _check_plugin(name: Any) -> None:
+    if not isinstance(name, str) or not name:
+        raise DeclarationError(f"cj.plugin takes a plugin's name, such as 'slack', not {name!r}.")
 
 
 def _plugin_output(name: str) -> model.OutputFile:
@@ -216,7 +220,7 @@ def data(
         "source": {"artifactPaths": {"name": "data", **source.mapping()}},
         "transformation": steps or [{"expression": "data"}],
     }
-    return _recorded("data", fields, Inputs(), (), after, options)
+    return _recorded(data, fields, Inputs(), (), after, options)
 
 
 def stored(
@@ -241,7 +245,7 @@ def stored(
     Raises `DeclarationError` for a wrong one.
     """
     scope = recorder.needed("cj.stored")
-    words.check("cj.stored", options, words.CallWords)
+    words.check("cj.stored", options, words.CallWords, stored)
     inputs = Inputs()
     for key, value in (arguments or {}).items():
         inputs.argument(str(key), value)
@@ -273,17 +277,18 @@ def _stored_output(name: str, kind: Any) -> model.OutputFile:
 
 
 def _recorded(
-    kind: Any,
+    function: Callable[..., Any],
     fields: Fields,
     inputs: Inputs,
     outputs: tuple[model.OutputFile, ...],
     after: Any,
     options: Mapping[str, Any],
 ) -> Any:
-    """A call of a template of this kind, and the template."""
+    """A call of a template of the kind that the function makes, and the template."""
+    kind: Any = function.__name__
     what = f"cj.{kind}"
     scope = recorder.needed(what)
-    words.check(what, options, words.LeafWords)
+    words.check(what, options, words.LeafWords, function)
     own = PodOptions(**pod_words(options))
     leaf = model.Plain(
         name=template_name(options.get("name") or kind),

@@ -6,11 +6,11 @@ import json
 import math
 import re
 from collections.abc import Mapping
-from difflib import get_close_matches
 from typing import Any
 
 from couler_jobs.dsl.entries import Entry
 from couler_jobs.errors import DeclarationError
+from couler_jobs.nearest import meant
 from couler_jobs.spec import model
 
 _UNITS = {"": 1, "s": 1, "m": 60, "h": 3600, "d": 86400}
@@ -68,10 +68,9 @@ def check_resource(name: str) -> None:
     """
     if "/" in name or name in RESOURCES or name.startswith("hugepages-"):
         return
-    near = get_close_matches(name, [*RESOURCES, "gpu"], n=1, cutoff=0.5)
-    said = f"did you mean {near[0]!r}" if near else f"it has {', '.join(RESOURCES)}"
+    said = meant(name, [*RESOURCES, "gpu"]) or f"it has {', '.join(RESOURCES)}."
     raise DeclarationError(
-        f"Kubernetes has no resource {name!r}: {said}? A device's has a domain, such as "
+        f"Kubernetes has no resource {name!r}: {said} A device's has a domain, such as "
         "'amd.com/gpu'."
     )
 

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Callable, Mapping, Sequence
+from inspect import signature
 from typing import Any, Literal, TypedDict, get_type_hints
 
 from couler_jobs.dsl.fits import fits
 from couler_jobs.errors import DeclarationError
+from couler_jobs.nearest import meant
 
 
 class CallWords(TypedDict, total=False):
@@ -113,11 +115,16 @@ class WorkflowWords(SharedWords, total=False):
     spec_extra: Mapping[str, Any] | None
 
 
-def check(what: str, given: Mapping[str, Any], known: Any) -> None:
-    """Refuse options that the TypedDict `known` does not have, or that are of another type."""
+def check(
+    what: str, given: Mapping[str, Any], known: Any, of: Callable[..., Any] | None = None
+) -> None:
+    """Refuse options that the TypedDict `known` does not have, or that are of another type.
+
+    `of` takes them, besides parameters of its own that may have been meant.
+    """
     for word in given:
         if word not in known.__annotations__:
-            raise DeclarationError(f"{what} has no option {word!r}{_nearest(word, known)}.")
+            raise DeclarationError(f"{what} has no option {word!r}{_instead(word, known, of)}")
     for word in SUCH:
         if word in given and given[word] is not None:
             _check_type(word, given[word], known)
@@ -150,10 +157,9 @@ def _check_type(word: str, value: Any, known: Any) -> None:
         raise DeclarationError(f"{word}={value!r}: it is such as {SUCH[word]}.")
 
 
-def _nearest(word: str, known: Any) -> str:
-    from difflib import get_close_matches
-
-    near = get_close_matches(word, known.__annotations__, n=1, cutoff=0.5)
-    if near:
-        return f": did you mean {near[0]!r}"
-    return f" (it has {', '.join(sorted(known.__annotations__))})"
+def _instead(word: str, known: Any, of: Callable[..., Any] | None) -> str:
+    named = signature(of).parameters.values() if of else ()
+    own = [one.name for one in named if one.kind != one.VAR_KEYWORD]
+    words = [*own, *sorted(known.__annotations__)]
+    said = meant(word, words)
+    return f": {said}" if said else f" (it has {', '.join(words)})."

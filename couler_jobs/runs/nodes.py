@@ -6,14 +6,17 @@ import json
 import re
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from datetime import datetime
+from itertools import chain
 
 from couler_jobs.errors import NotFound, Rejected
+from couler_jobs.nearest import meant
 from couler_jobs.spec.names import ROUNDS_LEFT, is_within
 from couler_jobs.spec.status import NodeInfo, Phase
 
 #: What only holds other nodes together. A reader wants the steps.
 GROUPS = frozenset({"Steps", "StepGroup", "DAG", "TaskGroup", "Retry"})
 RAN = frozenset({"Pod", "HTTP", "Plugin"})
+MOST_NAMES = 20  #: of nodes in an error
 BAD = frozenset({Phase.FAILED, Phase.ERROR})
 LEFT_OUT = frozenset({Phase.SKIPPED, Phase.OMITTED})
 _ATTEMPT = re.compile(r"\([0-9]+\)")
@@ -33,10 +36,17 @@ class Nodes(Mapping[str, NodeInfo]):
             return self._by_name[key]
         found = [node for node in self._by_name.values() if key in _names(node)]
         if len(found) != 1:
-            names = ", ".join(shown_name(node.name) for node in found or self._by_name.values())
             few = "No node is" if not found else f"{len(found)} nodes are"
-            raise KeyError(f"{few} called {key!r}: choose one of {names}")
+            raise KeyError(f"{few} called {key!r}: {self._instead(key, found)}")
         return found[0]
+
+    def _instead(self, key: str, found: Collection[NodeInfo]) -> str:
+        nodes = found or self._by_name.values()
+        if not found and (said := meant(key, chain.from_iterable(map(_names, nodes)))):
+            return said
+        names = [shown_name(node.name) for node in nodes]
+        more = f" or {len(names) - MOST_NAMES} more" if len(names) > MOST_NAMES else ""
+        return f"choose one of {', '.join(names[:MOST_NAMES])}{more}"
 
     def __iter__(self) -> Iterator[str]:
         return iter(self._by_name)

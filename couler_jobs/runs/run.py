@@ -245,7 +245,7 @@ class Run:
         try:
             return self.refresh().nodes[key]
         except KeyError as error:
-            raise NotFound(f"{error.args[0]} (in {self.name}).") from None
+            raise NotFound(f"{self.name}: {error.args[0]}") from None
 
     def _pods(self, key: str) -> list[str]:
         node = self._node(key)

@@ -198,6 +198,7 @@ def test_a_container_has_the_workflows_mounts_and_its_own_hooks(target: str) -> 
         ({"args": ["{{workflow.name}}"]}, r"args\[0\] holds '{{'"),
         ({"args": 5}, "args=5: it is a list"),
         ({"retrys": 1}, "did you mean 'retries'"),
+        ({"agrs": [1]}, "cj.container has no option 'agrs': did you mean 'args'\\?$"),
         ({"outputs": {"a": 5}}, "it is the path of a text, or cj.file"),
         ({"files": {"/in": 5}}, "give a file that a step leaves"),
         ({"after": 5}, "a step can only follow a call"),

@@ -36,6 +36,16 @@ def test_a_display_name_of_several_nodes_is_refused_with_their_names() -> None:
         nodes["train"]
 
 
+def test_a_misspelt_name_is_refused_with_the_one_that_was_meant() -> None:
+    with pytest.raises(KeyError, match=r"No node is called 'trian': did you mean 'train'\?"):
+        Nodes(by_name(node("w.train")))["trian"]
+
+
+def test_of_many_known_names_an_error_has_some() -> None:
+    with pytest.raises(KeyError, match=r"choose one of w.s0, .* w.s19 or 5 more"):
+        Nodes(by_name(*(node(f"w.s{n}") for n in range(25))))["zzz"]
+
+
 def test_an_unknown_name_is_refused_with_the_known_ones() -> None:
     with pytest.raises(KeyError, match=r"No node is called 'x': choose one of w.train"):
         Nodes(by_name(node("w.train")))["x"]
@@ -65,7 +75,7 @@ def test_a_node_is_found_by_its_name_as_it_is_shown() -> None:
     nodes = Nodes(by_name(node(r"w.s(0:\"a\")"), node(r"w.s(1:\"b\")")))
     assert nodes["s(1:b)"] is nodes["w.s(1:b)"] is nodes[r"s(1:\"b\")"]
     with pytest.raises(KeyError, match=r"choose one of w.s\(0:a\), w.s\(1:b\)"):
-        nodes["s(2:c)"]
+        nodes["zzz"]
 
 
 def test_steps_are_in_the_order_in_which_they_started_without_groups() -> None:

@@ -13,6 +13,7 @@ from couler_jobs.compiler.lint.report import Report, shown
 from couler_jobs.compiler.lint.shallow import check_shallow, check_timeout
 from couler_jobs.compiler.lint.tags import UNCLOSED, Scope, filled, substitute, tags_in
 from couler_jobs.compiler.lint.template import Template, is_parameter_tag
+from couler_jobs.nearest import nearest
 from couler_jobs.spec.manifest import Path
 
 # Checks of templates call each other as deep as templates are nested, so they are generators that
@@ -141,14 +142,12 @@ class Context:
         self.report.warning("unknown-template", path, said, "Write the `templateRef` here, too.")
 
     def _undefined(self, name: str, path: Path) -> None:
-        import difflib
-
         if self.placeholder in name:
             said = "Argo wants a template's name to be known when the workflow is created."
             self.report.error("unknown-template", path, said, "Write the name out.")
             return
-        close = difflib.get_close_matches(name, list(self.templates)[:1000], n=1)
-        fix = f"Did you mean `{close[0]}`?" if close else ""
+        near = nearest(name, self.templates)
+        fix = f"Did you mean `{near}`?" if near else ""
         said = f"There is no template named {shown(name)}."
         self.report.error("unknown-template", path, said, fix)
 
@@ -284,13 +283,11 @@ def _is_replaced(path: Path, replaced: frozenset[Path]) -> bool:
 
 
 def _hint(tag: str, scope: Scope) -> str:
-    import difflib
-
     known = list(scope.names | scope.items | set(scope.shared))[:2000]
     for name, fields in list(scope.nodes.items())[:500]:
         known.extend(f"{scope.node_prefix}.{name}.{what}" for what in fields)
-    close = difflib.get_close_matches(tag, known[:4000], n=1, cutoff=0.75)
-    return f"Did you mean {{{{{close[0]}}}}}?" if close else ""
+    near = nearest(tag, known, cutoff=0.75)
+    return f"Did you mean {{{{{near}}}}}?" if near else ""
 
 
 def run(checking: Checking) -> None:

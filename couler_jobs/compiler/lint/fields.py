@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any, Final, TypeAlias
@@ -19,6 +18,7 @@ from couler_jobs.compiler.lint.shapes import (
     other_versions,
     shape_of,
 )
+from couler_jobs.nearest import nearest
 from couler_jobs.spec.manifest import Path
 from couler_jobs.spec.versions import Target
 
@@ -261,9 +261,8 @@ def _about_unknown(key: str, shape: Shape, target: Target) -> tuple[str, str]:
         return f"The field `{key}` does not exist in Argo {target}: it {said}.", fix
     message = f"The field `{key}` does not exist here; Argo Server drops it in silence."
     if not fix:
-        close = difflib.get_close_matches(key, shape.slots, n=1)
-        fix = f"Did you mean `{shape.folded.get(key.lower()) or (close[0] if close else '')}`?"
-        fix = "" if "``" in fix else fix
+        near = shape.folded.get(key.lower()) or nearest(key, shape.slots)
+        fix = f"Did you mean `{near}`?" if near else ""
     return message, fix
 
 
