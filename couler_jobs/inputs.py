@@ -11,6 +11,7 @@ import contextvars
 import copy
 import os
 import sys
+import traceback
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from importlib.abc import Loader
@@ -175,8 +176,6 @@ def _blamed(path: Path) -> Iterator[None]:
 
 def _is_ours(error: Exception) -> bool:
     """Whether it was raised by this package, and not by what the package has called."""
-    import traceback
-
     *_, (frame, _line) = traceback.walk_tb(error.__traceback__)
     if isinstance(error, AttributeError) and frame.f_code.co_name == "__getattr__":
         return False  # `cj.maap`: a name that this package does not have
@@ -185,15 +184,13 @@ def _is_ours(error: Exception) -> bool:
 
 def _blame(path: Path, error: BaseException) -> DeclarationError:
     """The error of a program, at the last of the program's own lines that it came up in."""
-    import traceback
-
     own = str(path.resolve())
     lines = [f.lineno for f in traceback.extract_tb(error.__traceback__) if f.filename == own]
     if isinstance(error, SyntaxError) and error.filename == own:
         lines.append(error.lineno)
     # The text of a syntax error ends in its place, which is said already.
     is_own = isinstance(error, SyntaxError) and error.filename == own
-    said = getattr(error, "msg", error) if is_own else error
+    said = getattr(error, "msg", error) if is_own else _words_of(error)
     sentence = f"{type(error).__name__}: {said}".rstrip(": ")
     sentence += "" if sentence.endswith("?") else "."
     sentence = " ".join([sentence, *getattr(error, "__notes__", ())])
@@ -205,6 +202,16 @@ def _blame(path: Path, error: BaseException) -> DeclarationError:
     told = DeclarationError(sentence)
     told.place = f"{path}, line {lines[-1]}" if lines else str(path)
     return told
+
+
+def _words_of(error: BaseException) -> object:
+    """What an error says: of a KeyError that is the key alone."""
+    if type(error) is not KeyError or not error.args:
+        return error
+    *_, (frame, _line) = traceback.walk_tb(error.__traceback__)
+    if frame.f_globals.get("__name__") == "os":
+        return f"the environment variable {error.args[0]} is not set"
+    return f"there is no {error.args[0]!r}"
 
 
 def _declared_in(module: ModuleType, name: str, path: Path) -> object:

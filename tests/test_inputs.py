@@ -310,3 +310,18 @@ def test_a_missing_program_is_refused(folder: Path) -> None:
 
 def test_a_declared_workflow_is_compiled() -> None:
     assert read(doubling, "4.1") == cj.compile(doubling, target="4.1")
+
+
+@pytest.mark.parametrize(
+    ("line", "said"),
+    [
+        ("os.environ['NO_SUCH_A']", "KeyError: the environment variable NO_SUCH_A is not set."),
+        ("{'a': 1}['b']", "KeyError: there is no 'b'."),
+    ],
+)
+def test_a_key_that_is_not_there_is_told_in_words(line: str, said: str, tmp_path: Path) -> None:
+    path = tmp_path / "flow.py"
+    path.write_text(f"import os\n{line}\n", encoding="utf-8")
+    with pytest.raises(DeclarationError) as told:
+        read(str(path), "4.1")
+    assert str(told.value) == f"{path}, line 2: {said}"

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from couler_jobs.cli.exits import Exit
 from couler_jobs.cli.options import Commands, add_json, command, seconds
 from couler_jobs.cli.screen import print_json
+from couler_jobs.errors import NotFound
 
 if TYPE_CHECKING:
     from couler_jobs.backends.local.cache import Cache, CacheEntry
@@ -48,7 +49,10 @@ def list_entries(arguments: argparse.Namespace) -> int:
 
 def clear(arguments: argparse.Namespace) -> int:
     """Forget entries, and print how many."""
-    number = _cache().clear(arguments.cache, arguments.key, arguments.older_than)
+    cache = _cache()
+    if arguments.cache and not cache.entries(arguments.cache):
+        raise NotFound(f"No step has left a result in a cache {arguments.cache!r} on this machine.")
+    number = cache.clear(arguments.cache, arguments.key, arguments.older_than)
     if arguments.json:
         print_json({"forgotten": number})
     else:

@@ -17,6 +17,10 @@ _UNITS = {"": 1, "s": 1, "m": 60, "h": 3600, "d": 86400}
 RESOURCES = ("cpu", "memory", "ephemeral-storage")
 """What a container may ask for by a name without a domain, besides `hugepages-2Mi` and the like."""
 
+_ENV_NAME = re.compile(r"[-._a-zA-Z][-._a-zA-Z0-9]*")
+"""A variable's name as every Kubernetes takes it (`IsEnvVarName` in its `apimachinery`); since 1.32
+it takes more by default, but never a `=`."""
+
 _DURATION = re.compile(r"(\d+(?:\.\d+)?)([smhd]?)")
 
 
@@ -36,6 +40,11 @@ def env_texts(env: Mapping[str, Any] | None) -> tuple[tuple[str, str | model.Env
 
 
 def _env_text(name: str, value: Any) -> str | model.EnvSource:
+    if not _ENV_NAME.fullmatch(name):
+        raise DeclarationError(
+            f"The variable {name!r} has a name that Kubernetes does not take: it has letters, "
+            "digits, '-', '_' and '.' only, and begins with no digit."
+        )
     if isinstance(value, Entry):
         return value.env_source()
     if isinstance(value, bool):

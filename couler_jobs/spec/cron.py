@@ -211,7 +211,7 @@ def _range(
     span, slash, step_text = text.partition("/")
     first, dash, last = span.partition("-")
     if "/" in step_text or ("-" in last and first not in ("*", "?")):
-        raise CronError(f"{text!r} is not a {name}: too many '-' or '/'.")
+        raise CronError(f"{text!r} is not {_a(name)}: too many '-' or '/'.")
     star = first in ("*", "?")
     if star:
         start, end = low, high
@@ -222,15 +222,19 @@ def _range(
     if slash and not dash:
         end = high
     if start < low or end > high or start > end or not step:
-        raise CronError(f"{text!r} is not a {name}: it is not between {low} and {high}.")
+        raise CronError(f"{text!r} is not {_a(name)}: it is not between {low} and {high}.")
     return range(start, end + 1, step), star and step == 1
+
+
+def _a(name: str) -> str:
+    return f"{'an' if name[0] in 'aeiou' or name == 'hour' else 'a'} {name}"
 
 
 def _number(text: str, name: str, names: Mapping[str, int]) -> int:
     if (number := names.get(text.lower())) is not None:
         return number
     if not _NUMBER.fullmatch(text) or len(text) > 18:
-        raise CronError(f"{text!r} is not a {name}.")
+        raise CronError(f"{text!r} is not {_a(name)}.")
     return int(text)
 
 

@@ -57,7 +57,6 @@ def test_one_cache_is_listed_as_json(cache: Cache, capsys: Output) -> None:
         (["a"], "2 results forgotten", [("b", "x")]),
         (["a", "--key", "x"], "1 result forgotten", [("b", "x"), ("a", "y")]),
         (["--older-than", "1"], "3 results forgotten", []),
-        (["c"], "0 results forgotten", [("b", "x"), ("a", "y"), ("a", "x")]),
     ],
 )
 def test_what_fits_is_forgotten_and_counted(
@@ -66,6 +65,12 @@ def test_what_fits_is_forgotten_and_counted(
     assert main(["cache", "clear", *arguments]) == 0
     assert capsys.readouterr().out.strip() == words
     assert names(cache) == left
+
+
+def test_a_cache_that_nobody_knows_is_not_found(cache: Cache, capsys: Output) -> None:
+    assert main(["cache", "clear", "c"]) == 3
+    assert "No step has left a result in a cache 'c'" in capsys.readouterr().err
+    assert len(names(cache)) == 3
 
 
 def test_the_number_forgotten_is_json_for_another_program(cache: Cache, capsys: Output) -> None:

@@ -69,6 +69,7 @@ def test_every_option_has_its_field() -> None:
         ([], "", "at least one cron line"),
         (["0 0 * *"], "", "five fields"),
         (["0 0 30 2 x"], "", "is not a day of week"),
+        (["0 x * * *"], "", "is not an hour"),
         (["@daily"], "Europe/Atlantis", "no time zone 'Europe/Atlantis'"),
     ],
 )

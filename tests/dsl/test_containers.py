@@ -203,6 +203,9 @@ def test_a_container_has_the_workflows_mounts_and_its_own_hooks(target: str) -> 
         ({"files": {"/in": 5}}, "give a file that a step leaves"),
         ({"after": 5}, "a step can only follow a call"),
         ({"env": {"A": []}}, "The variable A"),
+        ({"env": {"A B": "x"}}, "The variable 'A B' has a name that Kubernetes does not take"),
+        ({"env": {"A=B": "x"}}, "The variable 'A=B' has a name"),
+        ({"env": {"1A": "x"}}, "begins with no digit"),
     ],
 )
 def test_what_makes_no_sense_is_refused(options: dict[str, Any], words: str) -> None:
