@@ -40,7 +40,7 @@ def env_texts(env: Mapping[str, Any] | None) -> tuple[tuple[str, str | model.Env
 
 
 def _env_text(name: str, value: Any) -> str | model.EnvSource:
-    if not _ENV_NAME.fullmatch(name):
+    if not _ENV_NAME.fullmatch(str(name)):
         raise DeclarationError(
             f"The variable {name!r} has a name that Kubernetes does not take: it has letters, "
             "digits, '-', '_' and '.' only, and begins with no digit."

@@ -47,7 +47,7 @@ IN_A_WORKFLOW = {
     "cj.map(tell, 3)": "cj.map takes lists, or the value of a step, and 3 is neither",
     "cj.map(tell, [1], after='x')": "after='x'",
     "tell(rowz)": "NameError: name 'rowz' is not defined",
-    "tell({}['rows'])": "KeyError: 'rows'",
+    "tell({}['rows'])": "KeyError: there is no 'rows'",
     "import json; json.loads('no')": "JSONDecodeError",
     "with cj.when(rows > 'a'): tell(1)": "'a' is no number",
     "tell(abs(rows))": "Arithmetic needs the value of count",
