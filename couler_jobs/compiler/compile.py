@@ -49,7 +49,7 @@ def _placed_manifest(workflow: model.Workflow, target: str) -> tuple[Fields, Ori
     if about < SURELY_TOO_LARGE:
         fitting = split(workflow) if version.full_crds and not fits(workflow) else workflow
         found = _written(fitting, version)
-        if about <= LARGEST // 2 or _size(found) <= LARGEST:
+        if about <= LARGEST // 2 or _is_within_size(found, workflow):
             return found, origin_in(fitting)
     smaller = split(workflow, shared=True)
     return _within_size(workflow.name, _written(smaller, version)), origin_in(smaller)
@@ -65,6 +65,10 @@ def _within_size(name: str, found: Fields) -> Fields:
     return found
 
 
+def _is_within_size(found: Fields, workflow: model.Workflow) -> bool:
+    return _sampled(found, workflow) < 0.8 * LARGEST or _size(found) <= LARGEST
+
+
 def _about(workflow: model.Workflow) -> int:
     """Bytes of the manifest, roughly: measuring them costs as much as writing the JSON does."""
     size = 0
@@ -77,6 +81,17 @@ def _about(workflow: model.Workflow) -> int:
             texts = sum(len(str(t)) for call in template.calls[::16] for _, t in call.arguments)
             size += 100 * len(template.calls) + 16 * texts
     return size
+
+
+def _sampled(manifest: Fields, workflow: model.Workflow) -> int:
+    """The same of what was written: one task in 16 is measured, and every long text counts."""
+    size = 0
+    for template in manifest["spec"]["templates"]:
+        tasks = template.get("dag", {}).get("tasks", [])
+        size += len(json.dumps(template)) if not tasks else 16 * len(json.dumps(tasks[::16]))
+    graphs = [template for template in workflow.templates if isinstance(template, model.Graph)]
+    texts = [text for graph in graphs for call in graph.calls for _, text in call.arguments]
+    return size + sum([len(text) for text in texts if type(text) is str and len(text) > 200])
 
 
 def _size(manifest: Fields) -> int:
@@ -351,7 +366,8 @@ def _grouped(calls: list[Fields], groups: tuple[int, ...]) -> list[list[Fields]]
 
 
 def _call(writer: Writer, call: model.Call, target: Target) -> Fields:
-    found: Fields = {"name": call.name, **_called(call.template, target)}
+    found: Fields = {"name": call.name}
+    _add_template(found, call.template, target)
     if call.depends_on:
         found["depends"] = call.depends_on
     elif call.depends:
@@ -380,14 +396,17 @@ def _call(writer: Writer, call: model.Call, target: Target) -> Fields:
 _CALL_TYPES = {"tasks": "DAGTask", "steps": "WorkflowStep"}
 
 
-def _called(template: str | model.TemplateRef | model.Pod | model.Plain, target: Target) -> Fields:
+def _add_template(
+    found: Fields, template: str | model.TemplateRef | model.Pod | model.Plain, target: Target
+) -> None:
     if isinstance(template, str):
-        return {"template": template}
-    if not isinstance(template, model.TemplateRef):
+        found["template"] = template
+    elif isinstance(template, model.TemplateRef):
+        cluster = {"clusterScope": True} if template.cluster else {}
+        found["templateRef"] = {"name": template.name, "template": template.template, **cluster}
+    else:
         inline = _template(template, target)
-        return {"inline": {name: value for name, value in inline.items() if name != "name"}}
-    found: Fields = {"name": template.name, "template": template.template}
-    return {"templateRef": found | ({"clusterScope": True} if template.cluster else {})}
+        found["inline"] = {name: value for name, value in inline.items() if name != "name"}
 
 
 def _given_artifact(writer: Writer, artifact: model.Artifact, target: Target) -> Fields:

@@ -83,19 +83,22 @@ class Cut:
     def _inner(self, part: Part) -> Iterator[model.Call]:
         """The part's calls, with what comes from outside as inputs."""
         for call in part.calls:
-            if part.keeps_names and _is_within(call, part.rename):
+            if not _is_bare(call):
+                yield self._call_in(part, call, **self._seen(call, part))
+            elif part.keeps_names and _is_within(call, part.rename):
                 yield call
-                continue
-            own = [term for term in call.depends if self._is_inside(term, part, call)]
-            yield model.Call(
-                name=part.rename[call.name],
-                template=call.template,
-                depends=tuple([_renamed(term, part.rename) for term in own]) if own else (),
-                depends_on=self._expression(call, part),
-                extra=call.extra,
-                place=call.place,
-                **self._seen(call, part),
-            )
+            else:
+                yield self._call_in(part, call, arguments=self._arguments(call, part))
+
+    def _call_in(self, part: Part, call: model.Call, **seen: Any) -> model.Call:
+        own = [term for term in call.depends if self._is_inside(term, part, call)]
+        return model.Call(
+            name=part.rename[call.name],
+            template=call.template,
+            depends=tuple([_renamed(term, part.rename) for term in own]) if own else (),
+            place=call.place,
+            **seen,
+        )
 
     def _direct(self, name: str) -> model.Call:
         """A call that stands in the outer graph."""
@@ -104,17 +107,16 @@ class Cut:
             term if self._is_inside(term, None, call) else self._outer_names([term])[0]
             for term in call.depends
         )
-        expression = self._expression(call, None)
-        seen = self._seen(call, None)
-        return replace(call, depends=tuple(depends), depends_on=expression, **seen)
+        return replace(call, depends=tuple(depends), **self._seen(call, None))
 
     def _seen(self, call: model.Call, part: Part | None) -> dict[str, Any]:
         """What a call refers to, as it is seen from its part: fields of the call."""
-        for text in [call.extra, *[text for _, text in call.arguments]]:
-            if type(text) is str and "{{" in text and any(tag in text for tag in _OF_A_TASK):
-                raise self._refusal(call, "names another step in a text")
-        arguments = tuple([(name, self._text(text, part)) for name, text in call.arguments])
-        seen: dict[str, Any] = {"arguments": arguments}
+        self._refuse_tags(call, call.extra)
+        seen: dict[str, Any] = {
+            "arguments": self._arguments(call, part),
+            "depends_on": self._expression(call, part),
+            "extra": call.extra,
+        }
         if call.artifacts:
             seen["artifacts"] = tuple([self._artifact(one, part) for one in call.artifacts])
         if call.when is not None:
@@ -122,6 +124,18 @@ class Cut:
         if call.loop is not None:
             seen["loop"] = self._loop(call.loop, part)
         return seen
+
+    def _arguments(self, call: model.Call, part: Part | None) -> tuple[tuple[str, model.Text], ...]:
+        seen: list[tuple[str, model.Text]] = []
+        for name, text in call.arguments:
+            if type(text) is str:
+                self._refuse_tags(call, text)
+            seen.append((name, self._text(text, part)))
+        return tuple(seen)
+
+    def _refuse_tags(self, call: model.Call, text: str) -> None:
+        if "{{" in text and any(tag in text for tag in _OF_A_TASK):
+            raise self._refusal(call, "names another step in a text")
 
     def _is_inside(self, term: str, part: Part | None, call: model.Call) -> bool:
         """Whether a dependency is on a call of the same part; others only wait for success."""
@@ -188,9 +202,10 @@ class Cut:
         if isinstance(text, str):
             return text
         texts = self._texts[part]
-        if id(text) not in texts:
-            texts[id(text)] = self._text_seen(text, part)
-        return texts[id(text)]
+        found = texts.get(id(text))
+        if found is None:
+            found = texts[id(text)] = self._text_seen(text, part)
+        return found
 
     def _text_seen(self, text: model.Joined, part: Part | None) -> model.Joined:
         pieces: list[Piece] = []
@@ -281,10 +296,13 @@ class Cut:
         return loop if loop.over is None else replace(loop, over=self._reference(loop.over, part))
 
 
+def _is_bare(call: model.Call) -> bool:
+    """Whether a call has nothing but arguments, as nearly every one of a big graph."""
+    return not (call.when or call.loop or call.artifacts or call.depends_on or call.extra != "{}")
+
+
 def _is_within(call: model.Call, own: Mapping[str, str]) -> bool:
-    """Whether a call, of the most frequent kind, is only about calls of the same part."""
-    if call.when or call.loop or call.artifacts or call.depends_on or call.extra != "{}":
-        return False
+    """Whether a call with nothing but arguments is only about calls of the same part."""
     return all(map(own.__contains__, call.depends)) and all(
         [_is_of(text, own) for _, text in call.arguments]
     )

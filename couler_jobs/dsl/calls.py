@@ -39,16 +39,16 @@ def record_call(
 ) -> values.Handle:
     """Add a call of the step to the graph; the answer is its value's handle."""
     template = template_of(scope.recording, target)
-    files = target.annotations.files
-    more: dict[str, Any] = {"place": place}
-    if files:
-        bound, more["artifacts"], sources = file_arguments(files, bound)
+    artifacts: Sources = ()
+    sources: list[values.Handle] = []
+    if files := target.annotations.files:
+        bound, artifacts, sources = file_arguments(files, bound)
     arguments, handles = argument_texts(bound)
     refuse_unfit(target.function.__name__, target.checks, bound)
-    if files:
-        handles += sources
-    depends = depends_on(scope, handles, after)
-    task = scope.record(target.name, template.name, arguments, depends, **more)
+    depends = depends_on(scope, [*handles, *sources], after)
+    task = scope.record(
+        target.name, template.name, arguments, depends, artifacts=artifacts, place=place
+    )
     if target.options.hooks:
         add_hooks(scope, task, target.options.hooks)
     return values.Handle(CallValue(scope, task, template))

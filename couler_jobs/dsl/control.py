@@ -194,16 +194,15 @@ def _record_loop(
 ) -> str:
     """Add a call that is a loop, and ask it for what Argo can collect."""
     arguments, artifacts = given
-    more: dict[str, Any] = {"artifacts": artifacts} if artifacts else {}
     if isinstance(function, steps.Step):
         template = calls.template_of(scope.recording, function)
-        task = scope.record(function.name, template.name, arguments, depends, loop, **more)
+        task = scope.record(function.name, template.name, arguments, depends, loop, artifacts)
         template.output(scope, task, (), "round")
         return task
     graph = graphs.graph_of(scope.recording, function)
     graph.name((), "round")
     name = function.template_name
-    return scope.record(name, graph.template_name, arguments, depends, loop, **more)
+    return scope.record(name, graph.template_name, arguments, depends, loop, artifacts)
 
 
 def _constants(
@@ -262,8 +261,7 @@ def _loop_graph_call(
     before = [*handles, *found, *sources, *_after(more)]
     depends = [*scope.tasks_of(before), *scope.condition_tasks()]
     own = ((LOOP_ITEMS, items), *arguments)
-    files: dict[str, Any] = {"artifacts": artifacts} if artifacts else {}
-    task = scope.record(template, template, own, dict.fromkeys(depends), **files)
+    task = scope.record(template, template, own, dict.fromkeys(depends), artifacts=artifacts)
     return Handle(LoopValue(scope, task))
 
 

@@ -406,8 +406,8 @@ def call_workflow(
     arguments, handles = calls.argument_texts(bound)
     refuse_unfit(workflow.function.__name__, workflow.checks, bound)
     depends = calls.depends_on(scope, [*handles, *sources], after)
-    more: dict[str, Any] = {"artifacts": artifacts} if artifacts else {}
-    task = scope.record(workflow.template_name, template.template_name, arguments, depends, **more)
+    name = template.template_name
+    task = scope.record(workflow.template_name, name, arguments, depends, artifacts=artifacts)
     if workflow.options.hooks:
         calls.add_hooks(scope, task, workflow.options.hooks)
     return Handle(CallValue(scope, task, template))

@@ -151,10 +151,9 @@ class Inputs:
             "artifacts": tuple(taken for taken, _ in self.files),
         }
 
-    def given_files(self) -> dict[str, Any]:
-        """The files as fields of a call."""
-        given = tuple(one for _, one in self.files if one is not None)
-        return {"artifacts": given} if given else {}
+    def given_files(self) -> tuple[model.Artifact, ...]:
+        """The files that a call gives."""
+        return tuple(one for _, one in self.files if one is not None)
 
 
 def record(
@@ -186,7 +185,9 @@ def record_call(
 ) -> Handle:
     """Add a call that is given these inputs; the answer is its result, and its outputs by name."""
     depends = calls.depends_on(scope, inputs.handles, after)
-    task = scope.record(name, template, tuple(inputs.texts), depends, **inputs.given_files())
+    task = scope.record(
+        name, template, tuple(inputs.texts), depends, artifacts=inputs.given_files()
+    )
     if hooks:
         calls.add_hooks(scope, task, hooks)
     return Handle(LeafValue(scope, task, tuple(outputs), has_result=has_result))

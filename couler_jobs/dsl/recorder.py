@@ -92,25 +92,24 @@ class Scope:
         arguments: Arguments,
         depends: Iterable[str],
         loop: model.Loop | None = None,
-        **more: Any,
+        artifacts: tuple[model.Artifact, ...] = (),
+        place: Place | None = None,
     ) -> str:
         """Add a call that follows `depends`, under the conditions around it.
 
         The answer is its name in this graph.
-        `more` are further fields of `model.Call`.
         """
         task = self.names.take(name)
-        if more.get("place") is None:
-            more["place"] = self.place(sys._getframe(1))
         self.calls.append(
             model.Call(
                 name=task,
                 template=template,
                 arguments=arguments,
+                artifacts=artifacts,
                 depends=tuple(depends),
                 when=self._when() if self.conditions else None,
                 loop=loop,
-                **more,
+                place=place or self.place(sys._getframe(1)),
             )
         )
         return task

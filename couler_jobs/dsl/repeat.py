@@ -163,9 +163,8 @@ class RepeatTemplate(Outputs):
         more_arguments, more_artifacts, more_handles = _texts(files, around)
         depends = calls.depends_on(scope, [*handles, *more_handles], after)
         artifacts += more_artifacts
-        more: dict[str, Any] = {"artifacts": artifacts} if artifacts else {}
         own = (*arguments, (ROUNDS_LEFT, left), *more_arguments)
-        return scope.record(self._name, self._name, own, depends, **more)
+        return scope.record(self._name, self._name, own, depends, artifacts=artifacts)
 
     # --- what it leaves
 

@@ -280,7 +280,7 @@ def text(value: Any) -> tuple[model.Text, list[Handle]]:
     if isinstance(value, Handle):
         value = inside(value)
         return value._producer.text(value._path), [value]
-    if value is None or isinstance(value, _SCALARS):
+    if isinstance(value, _SCALARS) or value is None:
         return wire.encode(value), []
     handles: list[Handle] = []
     parts: list[str | model.Reference] = []

@@ -8,16 +8,17 @@ are texts in which references stand where a value comes from elsewhere. Names ar
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Any, Literal
 
+from couler_jobs.spec.frozen import checked
 from couler_jobs.spec.place import Place
 from couler_jobs.spec.secret import Secret
 
 # --- where a value comes from
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@checked(frozen=True, slots=True, kw_only=True)
 class Output:
     """An output of another call of the same graph."""
 
@@ -27,14 +28,14 @@ class Output:
     missing: str = "null"  #: the text where the call did not run
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@checked(frozen=True, slots=True, kw_only=True)
 class Either:
     """The first of several outputs whose call ran; null if none did."""
 
     outputs: tuple[Output, ...]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@checked(frozen=True, slots=True, kw_only=True)
 class Input:
     """An input of the template that makes the reference."""
 
@@ -43,28 +44,28 @@ class Input:
     plain: bool = False  #: where it holds the JSON of a text, that text
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@checked(frozen=True, slots=True, kw_only=True)
 class Less:
     """An input that is a number, less one: what is left of it in a template that calls itself."""
 
     name: str
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@checked(frozen=True, slots=True, kw_only=True)
 class Item:
     """The item of the loop that the call is part of, or one field of it."""
 
     key: str | None = None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@checked(frozen=True, slots=True, kw_only=True)
 class Nth:
     """One text of the loop's item, where that is a JSON list of texts."""
 
     at: int
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@checked(frozen=True, slots=True, kw_only=True)
 class Variable:
     """One of Argo's own variables, such as `workflow.status`."""
 
@@ -74,7 +75,7 @@ class Variable:
 Reference = Output | Either | Input | Less | Item | Nth | Variable
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@checked(frozen=True, slots=True, kw_only=True)
 class Joined:
     """Text with references in it."""
 
@@ -86,7 +87,7 @@ Text = str | Joined
 # --- conditions
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@checked(frozen=True, slots=True, kw_only=True)
 class Constant:
     """A value known at declaration: JSON text where the other side is JSON, else plain text."""
 
@@ -94,7 +95,7 @@ class Constant:
     number: bool = False
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@checked(frozen=True, slots=True, kw_only=True)
 class Compare:
     """`left operator right`; `json` says that the references hold JSON text."""
 
@@ -104,28 +105,28 @@ class Compare:
     json: bool = True
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@checked(frozen=True, slots=True, kw_only=True)
 class Truth:
     """Whether the JSON value is true in Python's sense."""
 
     of: Reference
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@checked(frozen=True, slots=True, kw_only=True)
 class Every:
     """All of the terms hold."""
 
     terms: tuple[Condition, ...]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@checked(frozen=True, slots=True, kw_only=True)
 class Some:
     """At least one of the terms holds."""
 
     terms: tuple[Condition, ...]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@checked(frozen=True, slots=True, kw_only=True)
 class Not:
     """The term does not hold."""
 
@@ -137,7 +138,7 @@ Condition = Compare | Truth | Every | Some | Not
 # --- templates
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@checked(frozen=True, slots=True, kw_only=True)
 class Parameter:
     """An input parameter; `value` is its default."""
 
@@ -147,7 +148,7 @@ class Parameter:
     enum: tuple[str, ...] = ()  #: the values that it may have, as texts
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@checked(frozen=True, slots=True, kw_only=True)
 class OutputFile:
     """An output of a step: mostly the file at `path`, else what `extra` says.
 
@@ -162,7 +163,7 @@ class OutputFile:
     extra: str = "{}"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@checked(frozen=True, slots=True, kw_only=True)
 class Artifact:
     """A file or folder that a template takes (`path`), or that a call gives it (`source`).
 
@@ -176,7 +177,7 @@ class Artifact:
     extra: str = "{}"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@checked(frozen=True, slots=True, kw_only=True)
 class Retry:
     """How often a failed step is tried again, and how long to wait in between (seconds)."""
 
@@ -188,14 +189,14 @@ class Retry:
     cap: float | None = None  #: one waiting; since Argo 3.7
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@checked(frozen=True, slots=True, kw_only=True)
 class EnvSource:
     """Where an environment variable's value comes from: `fields` is its `valueFrom`, JSON."""
 
     fields: str
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@checked(frozen=True, slots=True, kw_only=True)
 class Container:
     """What runs in a pod: a command, or a script's source that follows the command."""
 
@@ -212,7 +213,7 @@ class Container:
     extra: str = "{}"  #: further fields of the container, a JSON object
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@checked(frozen=True, slots=True, kw_only=True)
 class Leaf:
     """A template that calls no others."""
 
@@ -226,14 +227,14 @@ class Leaf:
     place: Place | None = field(default=None, compare=False, repr=False)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@checked(frozen=True, slots=True, kw_only=True)
 class Pod(Leaf):
     """A template that runs one container."""
 
     container: Container
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@checked(frozen=True, slots=True, kw_only=True)
 class ContainerSet(Pod):
     """A template that runs several containers in one pod; `container` is the one called `main`."""
 
@@ -241,7 +242,7 @@ class ContainerSet(Pod):
     set_extra: str = "{}"  #: further fields of the set, a JSON object
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@checked(frozen=True, slots=True, kw_only=True)
 class Plain(Leaf):
     """A template of another kind, in Argo's own words: `kind` is the field's name."""
 
@@ -249,7 +250,7 @@ class Plain(Leaf):
     fields: str = "{}"  #: what stands below it, a JSON object
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@checked(frozen=True, slots=True, kw_only=True)
 class TemplateRef:
     """A template of a WorkflowTemplate, or (`cluster`) of a ClusterWorkflowTemplate."""
 
@@ -258,7 +259,7 @@ class TemplateRef:
     cluster: bool = False
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@checked(frozen=True, slots=True, kw_only=True)
 class Loop:
     """Run a call once for each item: of a list known now, of a reference's JSON list, of numbers.
 
@@ -270,7 +271,7 @@ class Loop:
     sequence: tuple[tuple[str, Text], ...] = ()
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@checked(frozen=True, slots=True, kw_only=True)
 class Call:
     """One task of a graph: a template, with arguments, after others.
 
@@ -290,7 +291,7 @@ class Call:
     place: Place | None = field(default=None, compare=False, repr=False)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@checked(frozen=True, slots=True, kw_only=True)
 class Result:
     """An output of a graph; `value` is made of its calls' outputs, an artifact's of one alone."""
 
@@ -300,7 +301,7 @@ class Result:
     global_name: str | None = None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@checked(frozen=True, slots=True, kw_only=True)
 class Graph:
     """A template that calls others: in groups one after another (`steps`), or by dependencies."""
 
@@ -318,7 +319,7 @@ class Graph:
 Template = Pod | Plain | Graph
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@checked(frozen=True, slots=True, kw_only=True)
 class Schedule:
     """When a workflow runs by itself: cron lines, read in a time zone ("" is UTC)."""
 
@@ -331,7 +332,7 @@ class Schedule:
     keep_failed: int | None = None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@checked(frozen=True, slots=True, kw_only=True)
 class Workflow:
     """A whole workflow; `entrypoint` and `on_exit` name templates.
 

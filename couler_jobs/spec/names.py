@@ -86,7 +86,8 @@ class Names:
 
     def take(self, name: str) -> str:
         """`name`, or `name-2`, `name-3` ... when it was handed out before."""
-        name = name.lower() if self._lower else name
+        if self._lower:
+            name = name.lower()
         unique, ordinal = name, self._last.get(name, 1)
         while unique in self._taken:
             ordinal += 1

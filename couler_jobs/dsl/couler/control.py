@@ -252,8 +252,7 @@ def _again(scope: CoulerScope, found: Inside, condition: Repeat, output: Handle)
     wanted = own.local(value) if isinstance(value, Handle) else value
     with recorder.recording_to(own), own.under(condition.of(own.local(output), wanted)):
         texts, files = own.passed_on()
-        more: dict[str, Any] = {"artifacts": files} if files else {}
-        again = own.record("again", template, texts, own.condition_tasks(), **more)
+        again = own.record("again", template, texts, own.condition_tasks(), artifacts=files)
     made = GraphTemplate(template, own, {}, again)
     scope.recording.templates.append(made)
     return found.called(name, made)

@@ -74,8 +74,7 @@ class Inside:
         """The same with the template that was made for it."""
         scope = self._outer
         texts, files, depends = self._given(over)
-        more: dict[str, Any] = {"artifacts": files} if files else {}
-        task = scope.record(name, template.name, texts, depends, loop, **more)
+        task = scope.record(name, template.name, texts, depends, loop, files)
         return mapped(self.returned, lambda one: template.seen(self.scope, scope, task, one))
 
     @property
@@ -107,12 +106,10 @@ class Inside:
         scope = self._outer
         meant = {name: reference for reference, (name, _) in self.scope.inputs.items()}
         texts = tuple((name, _text(text, meant)) for name, text in call.arguments)
-        more: dict[str, Any] = {}
-        if call.artifacts:
-            more["artifacts"] = tuple(_file(artifact, meant) for artifact in call.artifacts)
+        files = tuple(_file(artifact, meant) for artifact in call.artifacts)
         depends = self._given(over)[2]
         template: Any = call.template
-        task = scope.record(call.name, template, texts, depends, loop, **more)
+        task = scope.record(call.name, template, texts, depends, loop, files)
         return mapped(self.returned, lambda handle: self._outside(scope, task, handle))
 
     def _outside(self, scope: Scope, task: str, handle: Handle) -> Handle:

@@ -165,13 +165,11 @@ def record_call(
     name: str,
     template: str | model.TemplateRef,
     inputs: Inputs,
-    **more: Any,
 ) -> str:
     """Add a call that is given these inputs; the answer is its name."""
     depends = dict.fromkeys([*scope.tasks_of(inputs.handles), *scope.condition_tasks()])
-    if files := inputs.given_files():
-        more["artifacts"] = files
-    return scope.record(name, template, tuple(inputs.texts), depends, **more)
+    files = inputs.given_files()
+    return scope.record(name, template, tuple(inputs.texts), depends, artifacts=files)
 
 
 def remember(name: str, task: str, outputs: Outputs) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import sys
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
@@ -15,6 +16,7 @@ from couler_jobs.dsl.values import Condition, Handle, producer_of, reference_of
 from couler_jobs.errors import DeclarationError
 from couler_jobs.spec import model
 from couler_jobs.spec.names import Names
+from couler_jobs.spec.place import Place
 
 _WORD = re.compile(r"[A-Za-z0-9][-A-Za-z0-9]*")
 
@@ -49,15 +51,17 @@ class CoulerScope(Scope):
         arguments: recorder.Arguments,
         depends: Iterable[str],
         loop: model.Loop | None = None,
-        **more: Any,
+        artifacts: tuple[model.Artifact, ...] = (),
+        place: Place | None = None,
     ) -> str:
         """Add a call after what Couler's order says; in a `dag` an equal call is the same one."""
+        place = place or self.place(sys._getframe(1))
         if self._same is None:
-            return self._append(name, template, arguments, depends, loop, **more)
-        key = (name, template, arguments, loop, *sorted(more.items()))
+            return self._append(name, template, arguments, depends, loop, artifacts, place)
+        key = (name, template, arguments, loop, artifacts)
         task = self._same.get(key)
         if task is None:
-            task = self._append(name, template, arguments, depends, loop, **more)
+            task = self._append(name, template, arguments, depends, loop, artifacts, place)
             self._same[key] = task
         else:
             self._go_on_from(task)
@@ -71,14 +75,17 @@ class CoulerScope(Scope):
         arguments: recorder.Arguments,
         depends: Iterable[str],
         loop: model.Loop | None,
-        **more: Any,
+        artifacts: tuple[model.Artifact, ...],
+        place: Place | None,
     ) -> str:
         before = tuple(self._ends)
         if self._start is not None:
             before = tuple(dict.fromkeys((*self._start, *depends)))
         self._count_into_group()
-        ordered = more | {"depends_on": self._depends_on(before)}
-        task = super().record(name, template, arguments, before, loop, **ordered)
+        expression = self._depends_on(before)
+        task = super().record(name, template, arguments, before, loop, artifacts, place)
+        if expression is not None:
+            self.extend(depends_on=expression)
         for end in before:
             self._ends.pop(end, None)
         self._ends[task] = None
