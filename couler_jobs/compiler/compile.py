@@ -66,7 +66,7 @@ def _within_size(name: str, found: Fields) -> Fields:
 
 
 def _is_within_size(found: Fields, workflow: model.Workflow) -> bool:
-    return _sampled(found, workflow) < 0.8 * LARGEST or _size(found) <= LARGEST
+    return _sampled(found, workflow) < 0.9 * LARGEST or _size(found) <= LARGEST
 
 
 def _about(workflow: model.Workflow) -> int:

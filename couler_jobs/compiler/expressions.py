@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Collection
+from functools import lru_cache
 from typing import Any, assert_never
 
 from couler_jobs.errors import CompileError
@@ -185,6 +186,7 @@ def artifact_of(text: model.Text) -> model.Output | model.Either | model.Input:
     raise CompileError(f"{text!r} is no artifact of a step: return one, not text made of it.")
 
 
+@lru_cache(maxsize=256)
 def quoted(text: str) -> str:
     """Text as a literal of an expression; braces as escapes, so that no tag ends in it."""
     text = text.replace("\\", "\\\\").replace("'", "\\'").replace("\n", "\\n")

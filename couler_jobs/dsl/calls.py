@@ -79,6 +79,9 @@ def argument_texts(bound: Mapping[str, Any]) -> tuple[recorder.Arguments, list[v
     arguments: list[tuple[str, model.Text]] = []
     handles: list[values.Handle] = []
     for name, value in bound.items():
+        if type(value) is int:
+            arguments.append((parameter_name(name), str(value)))
+            continue
         try:
             text, found = values.text(value)
         except DeclarationError as error:

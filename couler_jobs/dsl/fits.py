@@ -118,7 +118,7 @@ def refuse(what: str, check: Check, value: Any) -> None:
 
 def _unfit(hint: Any, value: Any) -> str:
     """Why the value does not fit; empty where it does."""
-    told = plain(value)
+    told = value if _is_of_handles(value) else plain(value)
     if not holds_handle(told):
         try:
             told = rebuilt(hint, told)
@@ -128,6 +128,11 @@ def _unfit(hint: Any, value: Any) -> str:
                 "."
             )
     return "" if fits(hint, told) else f"its value is of type {type(value).__name__}"
+
+
+def _is_of_handles(value: Any) -> bool:
+    """Whether it is a list of nothing but steps' values, as at the end of a fan-out."""
+    return isinstance(value, list | tuple) and all([type(one) is Handle for one in value])
 
 
 def fits(hint: Any, value: Any) -> bool:
