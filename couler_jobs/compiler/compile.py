@@ -175,7 +175,14 @@ def _pod(pod: model.Pod, target: Target) -> Fields:
     kind = "container" if pod.container.source is None else "script"
     types = {"container": "Container", "script": "ScriptTemplate"}
     more = _extra(pod.container.extra, types[kind], target, f"The {kind} of {pod.name}")
-    return {kind: _container(pod.container) | more}
+    return {kind: _with_more(_container(pod.container), more)}
+
+
+def _with_more(container: Fields, more: Fields) -> Fields:
+    """Further fields replace, but variables go behind those that hand a step its arguments."""
+    if "env" in container and isinstance(more.get("env"), list):
+        more = {**more, "env": [*container["env"], *more["env"]]}
+    return container | more
 
 
 def _container_set(pod: model.ContainerSet, target: Target) -> Fields:
@@ -190,7 +197,7 @@ def _container_node(
     name, container, dependencies = member
     more = _extra(container.extra, "ContainerNode", target, f"The container {name} of {pod.name}")
     needs = {"dependencies": list(dependencies)} if dependencies else {}
-    return {"name": name, **_container(container), **needs, **more}
+    return _with_more({"name": name, **_container(container), **needs}, more)
 
 
 _PLAIN_TYPES = {

@@ -141,3 +141,23 @@ def test_an_output_that_may_be_missing_is_asked_for_by_its_status(target: Any) -
     text = json.dumps(flow.compile(target=str(target)))
     assert "tasks['same-2'].status == 'Succeeded' ?" in text
     assert cj.lint(flow.compile(target=str(target)), str(target)) == []
+
+
+PORT = {"httpGet": {"port": 8080}}
+
+
+@pytest.mark.parametrize(
+    ("kind", "given"),
+    [
+        ("Container", {"readinessProbe": PORT}),
+        ("Container", {"lifecycle": {"preStop": PORT}}),
+        ("UserContainer", {"startupProbe": {"tcpSocket": {"port": 8080}}}),
+        ("Container", {"readinessProbe": {"httpGet": {"port": "web"}}}),
+        ("WorkflowSpec", {"podDisruptionBudget": {"minAvailable": 1}}),
+        ("WorkflowSpec", {"podDisruptionBudget": {"minAvailable": "50%"}}),
+    ],
+)
+def test_a_number_stays_one_where_kubernetes_takes_a_text_for_a_name(
+    kind: str, given: dict[str, Any]
+) -> None:
+    assert fitted(kind, given, parse_target("4.1"), "x") == given

@@ -148,6 +148,22 @@ def test_a_word_of_a_step_is_a_field_of_its_container(
     assert {name: found[name] for name in fields} == fields
 
 
+def test_further_variables_stand_behind_those_that_hold_a_steps_arguments() -> None:
+    attempt = {"name": "ATTEMPT", "value": "{{retries}}"}
+
+    @cj.step(env={"REGION": "eu"}, container_extra={"env": [attempt]})
+    def take(day: str) -> str:
+        return day
+
+    @cj.workflow
+    def taking() -> str:
+        return take("2026-01-01")
+
+    found = template(compiled(taking, "4.1"), "take")["script"]["env"]
+    assert [entry["name"] for entry in found] == ["REGION", "COULER_JOBS_ARG_day", "ATTEMPT"]
+    assert found[-1] == attempt
+
+
 @pytest.mark.parametrize("target", TARGETS)
 @pytest.mark.parametrize(
     ("options", "fields"),

@@ -5,7 +5,7 @@ from couler_jobs.spec.versions import LATEST, TARGETS, V3_5, V3_6, V3_7, V4_0, V
 
 SIMPLE = frozenset(
     [
-        *("str", "bool", "int32", "int64", "uint64", "num", "intstr"),
+        *("str", "bool", "int32", "int64", "uint64", "num", "intstr", "intorstr"),
         *("quantity", "time", "bytes", "text", "any", "plugin"),
     ]
 )

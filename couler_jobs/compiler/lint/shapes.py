@@ -239,6 +239,7 @@ def _plugin(value: dict[str, Any]) -> str | None:
 _BUILT_IN: Final[Mapping[str, Rule]] = {
     "quantity": _quantity,
     "intstr": _int_or_text,
+    "intorstr": _int_or_text,
     "num": _number,
     "time": _time,
     "bytes": _base64,

@@ -6,9 +6,10 @@ fields. A field reads `name!?@3.6-3.7:type`:
 * `!` Kubernetes requires it where Argo's CRDs are full (since 4.0),
 * `?` Kubernetes has a default for it, so null is allowed,
 * `@3.6` since that version, `@-3.7` until it, `@3.6-3.7` both; without, in all five,
-* the type is `str bool int32 int64 uint64 num intstr quantity time bytes text any plugin`, another
-  type of the tables, `[type]` for a list or `{type}` for a mapping from text. `text` is Argo's text
-  that may be written as a number or a boolean.
+* the type is `str bool int32 int64 uint64 num intstr intorstr quantity time bytes text any
+  plugin`, another type of the tables, `[type]` for a list or `{type}` for a mapping from text.
+  `text` is Argo's text that may be written as a number or a boolean. `intstr` and `intorstr` are a
+  number or a text: to Argo that is the same; to Kubernetes a port that is a text is a port's name.
 """
 
 from __future__ import annotations

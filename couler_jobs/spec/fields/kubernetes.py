@@ -53,7 +53,7 @@ GCEPersistentDiskVolumeSource fsType:str partition:int32 pdName!:str readOnly:bo
 GRPCAction port!:int32 service?:str
 GitRepoVolumeSource directory:str repository!:str revision:str
 GlusterfsVolumeSource endpoints!:str path!:str readOnly:bool
-HTTPGetAction host:str httpHeaders:[CoreHTTPHeader] path:str port!:intstr scheme:str
+HTTPGetAction host:str httpHeaders:[CoreHTTPHeader] path:str port!:intorstr scheme:str
 HostAlias hostnames:[str] ip!:str
 HostPathVolumeSource path!:str type:str
 ISCSIVolumeSource chapAuthDiscovery:bool chapAuthSession:bool fsType:str initiatorName:str
@@ -99,7 +99,7 @@ PodCertificateProjection certificateChainPath:str credentialBundlePath:str keyPa
   keyType!:str maxExpirationSeconds:int32 signerName!:str userAnnotations:{str}
 PodDNSConfig nameservers:[str] options:[PodDNSConfigOption] searches:[str]
 PodDNSConfigOption name:str value:str
-PodDisruptionBudgetSpec maxUnavailable:intstr minAvailable:intstr selector:LabelSelector
+PodDisruptionBudgetSpec maxUnavailable:intorstr minAvailable:intorstr selector:LabelSelector
   unhealthyPodEvictionPolicy@3.6:str
 PodResourceClaim name!:str resourceClaimName:str resourceClaimTemplateName:str
 PodSecurityContext appArmorProfile@3.6:AppArmorProfile fsGroup:int64 fsGroupChangePolicy:str
@@ -136,7 +136,7 @@ SleepAction seconds!:int64
 StorageOSVolumeSource fsType:str readOnly:bool secretRef:LocalObjectReference volumeName:str
   volumeNamespace:str
 Sysctl name!:str value!:str
-TCPSocketAction host:str port!:intstr
+TCPSocketAction host:str port!:intorstr
 Toleration effect:str key:str operator:str tolerationSeconds:int64 value:str
 TypedLocalObjectReference apiGroup:str kind!:str name!:str
 TypedObjectReference apiGroup:str kind!:str name!:str namespace:str
