@@ -17,7 +17,25 @@ _FOOTER = r'''
 
 def _run_step(function, parameters, outputs, texts=()):
     """Read the arguments, call the function, write its value; couler_jobs wrote this."""
-    import json, os, re
+    import json, os, re, sys
+
+    def explain(*error):  # lines count from their `def`; those that couler_jobs wrote are left out
+        import ast, linecache, traceback
+
+        every, here = [traceback.TracebackException(*error)], _run_step.__code__.co_filename
+        body = ast.parse("".join(linecache.getlines(here))).body
+        end = globals().get("_typed", _run_step).__code__.co_firstlineno
+        for one in every:
+            one.stack[:] = [f for f in one.stack if f.filename != here or f.lineno < end]
+            for frame in [f for f in one.stack if f.filename == here]:
+                node = next(node for node in body if node.end_lineno >= frame.lineno)
+                frame.filename = f"<{getattr(node, 'name', 'script')}>"
+                for word in ("lineno", "end_lineno"):  # the second: since Python 3.11
+                    if getattr(frame, word, None):
+                        setattr(frame, word, getattr(frame, word) - node.lineno + 1)
+            more = [one.__cause__, one.__context__, *(getattr(one, "exceptions", None) or ())]
+            every += [error for error in more if error]
+        sys.stderr.writelines(every[0].format())
 
     def read(text):
         text = text.removeprefix("couler_jobs.json:")
@@ -52,6 +70,7 @@ def _run_step(function, parameters, outputs, texts=()):
         is_text = name in texts and not text.startswith("couler_jobs.json:")
         return text if is_text and not isinstance(value, (str, type(None))) else value
 
+    sys.excepthook = explain
     given = {p: os.environ["COULER_JOBS_ARG_" + name] for p, name in parameters.items()}
     value = function(**{p: argument(p, text) for p, text in given.items()})
     for name, (path, form) in outputs.items():

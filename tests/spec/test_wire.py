@@ -3,6 +3,7 @@ from __future__ import annotations
 import json
 import math
 import runpy
+import sys
 import tempfile
 from pathlib import Path
 from typing import Any
@@ -55,6 +56,7 @@ def returned(argument: str, texts: list[str]) -> Any:
         program = text.replace("/tmp/couler-jobs", folder)
         with pytest.MonkeyPatch.context() as patch:
             patch.setenv("COULER_JOBS_ARG_value", argument)
+            patch.setattr(sys, "excepthook", sys.excepthook)  # the step's own is undone
             Path(folder, "step.py").write_text(program, encoding="utf-8")
             runpy.run_path(f"{folder}/step.py")
         return wire.decode(Path(folder, "value").read_text(encoding="utf-8"))
