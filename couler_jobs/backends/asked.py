@@ -2,10 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 
 from couler_jobs.errors import Rejected
 from couler_jobs.spec.status import NodeInfo
+
+
+def refuse_unanswered(nodes: Iterable[NodeInfo]) -> None:
+    """`Rejected` where a node waits for an answer without a default: the run cannot just go on.
+
+    Argo Server refuses it too, after it has tried for some seconds, in words of its own.
+    """
+    for node in nodes:
+        if node.waits:
+            answered(node, {})
 
 
 def answered(node: NodeInfo, answers: Mapping[str, str]) -> dict[str, str]:

@@ -12,7 +12,7 @@ from couler_jobs.backends.argo_server.api import Kind, Request
 from couler_jobs.backends.argo_server.server import Server
 from couler_jobs.backends.argo_server.streams import Log, Watch
 from couler_jobs.backends.argo_server.transport import HttpTransport, Transport
-from couler_jobs.backends.asked import answered
+from couler_jobs.backends.asked import answered, refuse_unanswered
 from couler_jobs.backends.base import Backend
 from couler_jobs.errors import ConfigError, NotFound, Rejected, Unavailable
 from couler_jobs.spec.parse import cron_info, run_info
@@ -169,6 +169,7 @@ class ArgoServerBackend(Backend):
         Of a node that asks, the server is told all answers: it would let it go on without them.
         """
         if node is None:
+            refuse_unanswered(self.get(name).nodes.values())
             return self._run(api.resume(self.namespace, name))
         found = self._node(name, node)
         if said := answered(found, answers or {}):

@@ -12,7 +12,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-from couler_jobs.backends.asked import answered
+from couler_jobs.backends.asked import answered, refuse_unanswered
 from couler_jobs.backends.local import launching, logs, names
 from couler_jobs.backends.local.cache import Cache
 from couler_jobs.backends.local.config_map_values import fill_from_config_maps
@@ -246,7 +246,7 @@ class LocalBackend(Crons):
     ) -> RunInfo:
         """Go on; past one suspend node if `node` names it, `NotFound` if there is none."""
         if node is None:
-            self._check_answered(name)
+            refuse_unanswered(self.get(name).nodes.values())
             return self._ask(name, Request(action="resume", at=time.time()), suspended=False)
         found = self.get(name).nodes.get(node)
         if found is None or found.type != "Suspend":
@@ -254,12 +254,6 @@ class LocalBackend(Crons):
         said = answered(found, answers or {}) if found.waits else {}
         request = Request(action="resume", at=time.time(), node=node, parameters=said)
         return self._ask(name, request)
-
-    def _check_answered(self, name: str) -> None:
-        """Refuse, as Argo Server does, to resume a run whose questions have no default."""
-        for node in self.get(name).nodes.values():
-            if node.waits:
-                answered(node, {})
 
     def _ask(self, name: str, request: Request, **changes: Any) -> RunInfo:
         run = self._look_after(name)

@@ -270,6 +270,9 @@ def test_a_node_that_asks_is_told_its_defaults_too(
     argo.put("workflows", "run", status={"nodes": {"run-1": node}})
     with pytest.raises(Rejected, match="asks for ok, which has no default"):
         backend.resume("run", "run.ask", {"who": "me"})
+    with pytest.raises(Rejected, match="asks for ok, which has no default"):
+        backend.resume("run")
+    assert not any(request.path.endswith("/resume") for request in argo.requests)
     backend.resume("run", "run.ask", {"ok": "yes"})
     body = json.loads(argo.requests[-1].body or b"")
     assert json.loads(body["outputParameters"]) == {"ok": "yes", "who": "nobody"}
