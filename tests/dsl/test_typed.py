@@ -160,7 +160,7 @@ def test_a_step_of_plain_values_has_none_of_it_in_its_script() -> None:
     def plain_flow() -> None:
         cj.step(plain_step)([1])
 
-    assert "_typed" not in template(compiled(plain_flow), "plain-step")["script"]["source"]
+    assert "def _typed" not in template(compiled(plain_flow), "plain-step")["script"]["source"]
 
 
 def plain_step(values: list[int]) -> dict[str, Any]:
