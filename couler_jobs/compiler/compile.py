@@ -7,6 +7,7 @@ from collections import Counter
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+from couler_jobs.compiler import size
 from couler_jobs.compiler.expressions import Writer, artifact_of
 from couler_jobs.compiler.origin import Origin, blamed, origin_in, place_of
 from couler_jobs.compiler.split import fits, split
@@ -17,12 +18,6 @@ from couler_jobs.spec import model
 from couler_jobs.spec.versions import Target, parse_target
 
 Fields = dict[str, Any]
-
-LARGEST = 1536 * 1024
-"""Bytes of an object that Kubernetes' store takes."""
-
-SURELY_TOO_LARGE = 2 * LARGEST
-"""Of the rough size: the manifest is not even written without templates shared by its parts."""
 
 
 def manifest(workflow: model.Workflow, target: str = "4.1") -> Fields:
@@ -45,59 +40,16 @@ def _placed_manifest(workflow: model.Workflow, target: str) -> tuple[Fields, Ori
         if isinstance(template, model.Graph):
             _check(template)
     _refuse_endless(workflow)
-    about = _about(workflow)
-    if about < SURELY_TOO_LARGE:
+    about = size.declared(workflow)
+    if about < size.SURELY_TOO_LARGE:
         fitting = split(workflow) if version.full_crds and not fits(workflow) else workflow
         found = _written(fitting, version)
-        if about <= LARGEST // 2 or _is_within_size(found, workflow):
+        if about <= size.LARGEST // 2 or size.fits(found):
             return found, origin_in(fitting)
     smaller = split(workflow, shared=True)
-    return _within_size(workflow.name, _written(smaller, version)), origin_in(smaller)
-
-
-def _within_size(name: str, found: Fields) -> Fields:
-    """The manifest, if Kubernetes takes as much. Raises CompileError."""
-    if (size := _size(found)) > LARGEST:
-        raise CompileError(
-            f"The manifest of {name} has {size / 2**20:.2f} MiB, and Kubernetes takes "
-            f"{LARGEST / 2**20:.1f} MiB: loop with map, or pass big values as files."
-        )
-    return found
-
-
-def _is_within_size(found: Fields, workflow: model.Workflow) -> bool:
-    return _sampled(found, workflow) < 0.9 * LARGEST or _size(found) <= LARGEST
-
-
-def _about(workflow: model.Workflow) -> int:
-    """Bytes of the manifest, roughly: measuring them costs as much as writing the JSON does."""
-    size = 0
-    for template in workflow.templates:
-        if isinstance(template, model.Pod):
-            size += 1000 + len(template.container.source or "") + len(template.extra)
-        elif isinstance(template, model.Plain):
-            size += 1000 + len(template.fields) + len(template.extra)
-        else:
-            texts = sum(len(str(t)) for call in template.calls[::16] for _, t in call.arguments)
-            size += 100 * len(template.calls) + 16 * texts
-    return size
-
-
-def _sampled(manifest: Fields, workflow: model.Workflow) -> int:
-    """The same of what was written: one task in 16 is measured, and every long text counts."""
-    size = 0
-    for template in manifest["spec"]["templates"]:
-        tasks = template.get("dag", {}).get("tasks", [])
-        size += len(json.dumps(template)) if not tasks else 16 * len(json.dumps(tasks[::16]))
-    graphs = [template for template in workflow.templates if isinstance(template, model.Graph)]
-    texts = [text for graph in graphs for call in graph.calls for _, text in call.arguments]
-    return size + sum([len(text) for text in texts if type(text) is str and len(text) > 200])
-
-
-def _size(manifest: Fields) -> int:
-    """Bytes of the manifest as JSON, as Kubernetes keeps it."""
-    size = len(json.dumps(manifest))
-    return size if size <= LARGEST else len(json.dumps(manifest, separators=(",", ":")))
+    found = _written(smaller, version)
+    size.refuse_too_large(workflow.name, found)
+    return found, origin_in(smaller)
 
 
 def _written(workflow: model.Workflow, version: Target) -> Fields:
