@@ -25,12 +25,12 @@ _LONG = 200  #: characters of a text that a sample must not miss
 
 def fits(manifest: Fields) -> bool:
     """Whether Kubernetes takes it."""
-    return _sampled(manifest) < 0.9 * LARGEST or _measured(manifest) <= LARGEST
+    return _sampled(manifest) < 0.9 * LARGEST or _bytes(manifest) <= LARGEST
 
 
 def refuse_too_large(name: str, manifest: Fields) -> None:
     """Raise CompileError, with what to do, for a manifest that Kubernetes does not take."""
-    if (found := _measured(manifest)) > LARGEST:
+    if (found := _bytes(manifest)) > LARGEST:
         raise CompileError(
             f"The manifest of {name} has {found / 2**20:.2f} MiB, and Kubernetes takes "
             f"{LARGEST / 2**20:.1f} MiB: loop with map, or pass big values as files."
@@ -54,13 +54,13 @@ def declared(workflow: model.Workflow) -> int:
 def _sampled(manifest: Fields) -> int:
     """Bytes, of which one in 16 of a DAG's bare tasks is measured; their long texts all count."""
     spec = manifest["spec"]
-    size = len(json.dumps({**manifest, "spec": {**spec, "templates": []}}))
+    size = _bytes({**manifest, "spec": {**spec, "templates": []}})
     for template in spec["templates"]:
         tasks = template.get("dag", {}).get("tasks", [])
         bare = [task for task in tasks if _is_bare(task)]
         others = [task for task in tasks if not _is_bare(task)] if len(bare) < len(tasks) else []
-        size += len(json.dumps({**template, "dag": others} if tasks else template))
-        size += 16 * len(json.dumps(bare[::16])) + sum(map(_long, bare))
+        size += _bytes({**template, "dag": others} if tasks else template)
+        size += 16 * _bytes(bare[::16]) + sum(map(_long, bare))
     return size
 
 
@@ -74,6 +74,5 @@ def _long(task: Fields) -> int:
     return sum([len(text) for text in (*given, task.get("depends", "")) if len(text) > _LONG])
 
 
-def _measured(manifest: Fields) -> int:
-    size = len(json.dumps(manifest))
-    return size if size <= LARGEST else len(json.dumps(manifest, separators=(",", ":")))
+def _bytes(found: Any) -> int:
+    return len(json.dumps(found, separators=(",", ":")))
