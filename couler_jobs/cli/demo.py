@@ -70,7 +70,7 @@ def run(arguments: argparse.Namespace) -> int:
             print(f"The demo failed: {error}", file=sys.stderr)
             return 1
         finally:
-            end(lab)
+            end(lab, say)
     return 0
 
 

@@ -5,7 +5,6 @@ Every step reads what really is: the record over REST or from the database, file
 
 from __future__ import annotations
 
-import contextlib
 import sqlite3
 import time
 from collections.abc import Callable
@@ -81,26 +80,53 @@ def show(lab: JupyterLab, say: Say) -> DemoResult:
     return result
 
 
-def end(lab: JupyterLab) -> None:
-    """Pause its schedules, and stop JupyterLab and what kept them."""
+def end(lab: JupyterLab, say: Say) -> None:
+    """Stop JupyterLab, then pause its schedules, on which a cluster would go on.
+
+    Nothing else is undone, so that it can be looked at.
+    """
     from couler_jobs.backends.local import daemon
     from couler_jobs.backends.local.home import open_home
 
     try:
-        with contextlib.suppress(DemoError, OSError):  # requests' errors are OSErrors
-            _pause_schedules(lab)
-    finally:  # whoever asks twice to end it does not want JupyterLab left either
         lab.stop()
-        daemon.stop(open_home(lab.runs))
+    finally:  # whoever asks twice to end it does not want its schedules left either
+        try:
+            _pause_schedules(lab, say)
+        finally:
+            daemon.stop(open_home(lab.runs))
 
 
-def _pause_schedules(lab: JupyterLab) -> None:
-    """A cluster would go on with them; nothing else is undone, so that it can be looked at."""
-    if lab.process is None:
-        return
-    for definition in lab.get("/scheduler/job_definitions")["job_definitions"]:
-        path = f"/scheduler/job_definitions/{definition['job_definition_id']}"
-        lab.call("PATCH", path, {"active": False})
+def _pause_schedules(lab: JupyterLab, say: Say) -> None:
+    """Ask the backend itself: JupyterLab may be dead, or starting again, when the demo is ended."""
+    from couler_jobs.backends.choose import choose, chosen_name
+    from couler_jobs.config import Settings
+    from couler_jobs.errors import BackendError, NotFound
+    from scheduler_plugin.labels import cron_name
+
+    settings = Settings.load(home=lab.runs)
+    for definition_id in _definitions(lab):
+        name = cron_name(definition_id)
+        try:
+            choose(settings=settings).suspend_cron(name)
+        except NotFound:  # it was about to be made
+            continue
+        except BackendError as error:
+            say(f"The schedule {name} goes on: {error} Pause it: couler-jobs schedule pause {name}")
+            continue
+        if chosen_name(settings) != "local":
+            say(f"The schedule {name} is paused. Remove it: couler-jobs schedule delete {name}")
+
+
+def _definitions(lab: JupyterLab) -> list[str]:
+    if not lab.database.exists():
+        return []
+    with closing(sqlite3.connect(lab.database, timeout=30)) as database:
+        tables = "SELECT 1 FROM sqlite_master WHERE name = 'job_definitions'"
+        if database.execute(tables).fetchone() is None:  # JupyterLab was just making them
+            return []
+        rows = database.execute("SELECT job_definition_id FROM job_definitions").fetchall()
+    return [row[0] for row in rows]
 
 
 def _marker(lab: JupyterLab) -> Path:

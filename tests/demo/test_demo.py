@@ -4,8 +4,10 @@ import argparse
 import json
 import signal
 import socket
+import sqlite3
 import subprocess
 import sys
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +20,7 @@ from couler_jobs.cli import demo as cli
 from couler_jobs.cli import main
 from couler_jobs.demo.jupyter import DemoError, JupyterLab, free_port, wait_until
 from couler_jobs.demo.project import write_project
-from couler_jobs.demo.show import DemoResult, check, has_begun
+from couler_jobs.demo.show import DemoResult, check, end, has_begun
 from couler_jobs.errors import ConfigError
 
 
@@ -48,6 +50,46 @@ def test_a_demo_that_is_ended_takes_its_jupyterlab_with_it(
         demo.send_signal(number)
         assert demo.wait(timeout=120) == 128 + number
     assert not servers_in(tmp_path)
+
+
+@pytest.fixture
+def scheduled(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> JupyterLab:
+    """A JupyterLab that is down, and has a schedule on a cluster."""
+    monkeypatch.setenv("ARGO_SERVER", "argo.example:2746")
+    monkeypatch.setenv("ARGO_NAMESPACE", "argo")
+    lab = JupyterLab(project=tmp_path, home=tmp_path)
+    lab.database.parent.mkdir()
+    with closing(sqlite3.connect(lab.database)) as database:
+        database.execute("CREATE TABLE job_definitions (job_definition_id TEXT)")
+        database.execute("INSERT INTO job_definitions VALUES ('d1')")
+        database.commit()
+    return lab
+
+
+PAUSE = "https://argo.example:2746/api/v1/cron-workflows/argo/def-d1/suspend"
+
+
+@responses.activate
+def test_a_demo_that_is_ended_while_jupyterlab_is_down_pauses_its_schedule_and_says_so(
+    scheduled: JupyterLab,
+) -> None:
+    cron = {"metadata": {"name": "def-d1"}, "spec": {"schedules": ["* * * * *"], "suspend": True}}
+    responses.put(PAUSE, json=cron)
+    said: list[str] = []
+    end(scheduled, said.append)
+    responses.assert_call_count(PAUSE, 1)
+    delete = "couler-jobs schedule delete def-d1"
+    assert said == [f"The schedule def-d1 is paused. Remove it: {delete}"]
+
+
+@responses.activate
+def test_a_demo_whose_schedule_cannot_be_paused_says_that_it_goes_on(scheduled: JupyterLab) -> None:
+    responses.put(PAUSE, status=403, json={"message": "not you", "code": 7})
+    said: list[str] = []
+    end(scheduled, said.append)
+    (sentence,) = said
+    assert sentence.startswith("The schedule def-d1 goes on: ")
+    assert sentence.endswith("Pause it: couler-jobs schedule pause def-d1")
 
 
 def servers_in(folder: Path) -> list[psutil.Process]:

@@ -22,7 +22,7 @@ pytestmark = pytest.mark.e2e
 def ticking_lab(lab: JupyterLab) -> Iterator[JupyterLab]:
     """A JupyterLab after which nothing ticks any more."""
     yield lab
-    end(lab)
+    end(lab, print)
 
 
 def test_a_schedule_is_created_paused_resumed_edited_run_and_deleted(
