@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Collection
 from functools import lru_cache
 from typing import Any, assert_never
@@ -11,7 +10,6 @@ from couler_jobs.errors import CompileError
 from couler_jobs.spec import model
 from couler_jobs.spec.tags import plain_text
 
-_PLAIN = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 _FALSE = ("null", "false", "0", "0.0", "-0.0", '""', "[]", "{}")
 
 
@@ -34,9 +32,11 @@ class Writer:
     def tag(self, reference: model.Reference) -> str:
         """`{{...}}` for a reference."""
         match reference:
-            case model.Output(task=task) if task not in self._maybe:
-                return "{{" + self._output(reference, _dotted) + "}}"
-            case model.Output() | model.Either():
+            case model.Output(task=task):
+                if task not in self._maybe:
+                    return "{{" + self._output(reference, _dotted) + "}}"
+                return "{{=" + self.value(reference) + "}}"
+            case model.Either():
                 return "{{=" + self.value(reference) + "}}"
             case model.Input(plain=True):
                 return "{{=" + plain_text(self.value(reference)) + "}}"
@@ -57,10 +57,10 @@ class Writer:
         Only this form with the status is right on every version of Argo.
         """
         match reference:
-            case model.Output(task=task, missing=missing) if task in self._maybe:
-                return f"({self._ran(reference)} : {quoted(missing)})"
-            case model.Output():
-                return self._output(reference, _member)
+            case model.Output(task=task):
+                if task not in self._maybe:
+                    return self._output(reference, _member)
+                return f"({self._ran(reference)} : {quoted(reference.missing)})"
             case model.Either(outputs=outputs):
                 return f"({' : '.join(map(self._ran, outputs))} : {quoted('null')})"
             case model.Input(name=name, kind=kind):
@@ -120,12 +120,16 @@ class Writer:
         return self.tag(reference)
 
     def _output(self, output: model.Output, member: Callable[[str], str]) -> str:
-        if output.kind == "ip":
-            return f"{self.prefix}{member(output.task)}.ip"
-        where = f"{self.prefix}{member(output.task)}.outputs"
-        if output.kind == "result":
-            return f"{where}.result"
-        return f"{where}.{output.kind}s{member(output.name)}"
+        task = f"{self.prefix}{member(output.task)}"
+        match output.kind:
+            case "parameter":
+                return f"{task}.outputs.parameters{member(output.name)}"
+            case "artifact":
+                return f"{task}.outputs.artifacts{member(output.name)}"
+            case "result":
+                return f"{task}.outputs.result"
+            case "ip":
+                return f"{task}.ip"
 
     def when(self, condition: model.Condition) -> str:
         """A call's `when`: an expression that gives true or false."""
@@ -155,10 +159,15 @@ class Writer:
 
     def _compare(self, found: model.Compare) -> str:
         left, right = self._side(found.left), self._side(found.right)
-        if found.operator in ("==", "!=") and not _numeric(found):
-            return f"{left} {found.operator} {right}"
         sides = [side for side in (found.left, found.right) if not isinstance(side, model.Constant)]
         guards = [f"{self.value(side)} matches '^-?[0-9]'" for side in sides]
+        if found.operator in ("==", "!=") and not _numeric(found):
+            same = f"{left} {found.operator} {right}"
+            if len(sides) == 1 or not found.json:
+                return same
+            # 1 and 1.0 are equal; two whole numbers are compared in all their digits
+            numbers = " && ".join([*guards, f"({left} + {right}) matches '[.eE]'"])
+            return f"({numbers} ? asFloat({left}) {found.operator} asFloat({right}) : {same})"
         operator = "==" if found.operator == "!=" else found.operator
         compared = " && ".join(
             [*guards, f"{self._number(found.left)} {operator} {self._number(found.right)}"]
@@ -194,7 +203,7 @@ def quoted(text: str) -> str:
 
 
 def _member(name: str) -> str:
-    return f".{name}" if _PLAIN.fullmatch(name) else f"['{name}']"
+    return f".{name}" if name.isascii() and name.isidentifier() else f"['{name}']"
 
 
 def _dotted(name: str) -> str:

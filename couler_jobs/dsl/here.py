@@ -305,8 +305,12 @@ class _Frame:
 
 
 def _compared(left: str, operator: str, right: str) -> bool:
-    """Texts that are both numbers as numbers; others are only equal or not."""
-    if _number(left) and _number(right):
+    """Texts that are both numbers as numbers; others are only equal or not.
+
+    Whole numbers are equal in all their digits, which a float does not have.
+    """
+    whole = operator == "==" and not any(sign in left + right for sign in ".eE")
+    if _number(left) and _number(right) and not whole:
         return bool(_OPERATORS[operator](float(left), float(right)))
     return operator == "==" and left == right
 

@@ -126,6 +126,21 @@ def test_two_values_are_compared_as_here(left: Any, operator: Any, right: Any) -
     assert evaluated(condition, a=left, b=right) == (not here if operator == "!=" else here)
 
 
+@pytest.mark.parametrize(
+    ("left", "right", "equal"),
+    [(1, 1.0, True), (0, 0.5, False), (2**60, 2**60 + 1, False), ("1", 1.0, False)],
+    ids=["whole and float", "different", "whole numbers beyond a float's digits", "a text"],
+)
+@pytest.mark.parametrize("operator", ["==", "!="])
+def test_equality_of_two_values_is_pythons(
+    left: Any, right: Any, equal: bool, operator: Any
+) -> None:
+    condition = model.Compare(
+        left=model.Output(task="a"), operator=operator, right=model.Output(task="b")
+    )
+    assert evaluated(condition, a=left, b=right) == (equal == (operator == "=="))
+
+
 @given(
     SCALARS
     | st.lists(st.integers(), max_size=2)
