@@ -40,11 +40,10 @@ def _placed_manifest(workflow: model.Workflow, target: str) -> tuple[Fields, Ori
         if isinstance(template, model.Graph):
             _check(template)
     _refuse_endless(workflow)
-    about = size.declared(workflow)
-    if about < size.SURELY_TOO_LARGE:
+    if size.declared(workflow) < size.SURELY_TOO_LARGE:
         fitting = split(workflow) if version.full_crds and not fits(workflow) else workflow
         found = _written(fitting, version)
-        if about <= size.LARGEST // 2 or size.fits(found):
+        if size.fits(found):
             return found, origin_in(fitting)
     smaller = split(workflow, shared=True)
     found = _written(smaller, version)

@@ -84,36 +84,35 @@ class Cut:
         """The part's calls, with what comes from outside as inputs."""
         for call in part.calls:
             if not _is_bare(call):
-                yield self._call_in(part, call, **self._seen(call, part))
+                yield replace(self._bare_in(part, call), **self._seen(call, part))
             elif part.keeps_names and _is_within(call, part.rename):
                 yield call
             else:
-                yield self._call_in(part, call, arguments=self._arguments(call, part))
+                yield self._bare_in(part, call)
 
-    def _call_in(self, part: Part, call: model.Call, **seen: Any) -> model.Call:
-        own = [term for term in call.depends if self._is_inside(term, part, call)]
+    def _bare_in(self, part: Part, call: model.Call) -> model.Call:
+        """What every call has."""
+        own = self._inside(call, part)
         return model.Call(
             name=part.rename[call.name],
             template=call.template,
+            arguments=self._arguments(call, part),
             depends=tuple([_renamed(term, part.rename) for term in own]) if own else (),
             place=call.place,
-            **seen,
         )
 
     def _direct(self, name: str) -> model.Call:
         """A call that stands in the outer graph."""
         call = self._by_name[name]
-        depends = dict.fromkeys(
-            term if self._is_inside(term, None, call) else self._outer_names([term])[0]
-            for term in call.depends
-        )
-        return replace(call, depends=tuple(depends), **self._seen(call, None))
+        own = set(self._inside(call, None))
+        depends = dict.fromkeys([t if t in own else self._outer_name(t) for t in call.depends])
+        arguments = self._arguments(call, None)
+        return replace(call, arguments=arguments, depends=tuple(depends), **self._seen(call, None))
 
     def _seen(self, call: model.Call, part: Part | None) -> dict[str, Any]:
-        """What a call refers to, as it is seen from its part: fields of the call."""
+        """What a call that is not bare refers to, as it is seen from its part: its fields."""
         self._refuse_tags(call, call.extra)
         seen: dict[str, Any] = {
-            "arguments": self._arguments(call, part),
             "depends_on": self._expression(call, part),
             "extra": call.extra,
         }
@@ -127,18 +126,27 @@ class Cut:
 
     def _arguments(self, call: model.Call, part: Part | None) -> tuple[tuple[str, model.Text], ...]:
         seen: list[tuple[str, model.Text]] = []
+        known = self._texts[part]
         for name, text in call.arguments:
-            if type(text) is str:
-                self._refuse_tags(call, text)
-            seen.append((name, self._text(text, part)))
+            if isinstance(text, str):
+                if "{{" in text:
+                    self._refuse_tags(call, text)
+            else:
+                text = known.get(id(text)) or self._text(text, part)
+            seen.append((name, text))
         return tuple(seen)
 
     def _refuse_tags(self, call: model.Call, text: str) -> None:
         if "{{" in text and any(tag in text for tag in _OF_A_TASK):
             raise self._refusal(call, "names another step in a text")
 
+    def _inside(self, call: model.Call, part: Part | None) -> list[str]:
+        """The dependencies that are on calls of the same part; others only wait for success."""
+        if not self._omitted:
+            return [name for name in call.depends if self._part[name] is part]
+        return [term for term in call.depends if self._is_inside(term, part, call)]
+
     def _is_inside(self, term: str, part: Part | None, call: model.Call) -> bool:
-        """Whether a dependency is on a call of the same part; others only wait for success."""
         name, _, status = term.partition(".")
         inside = self._part[name] is part
         if not inside and (status or name in self._omitted):
@@ -161,24 +169,24 @@ class Cut:
             "together into a workflow of their own and call that."
         )
 
-    def _outer_names(self, names: Sequence[str]) -> tuple[str, ...]:
-        parts = ((name, self._part[name]) for name in names)
-        return tuple(dict.fromkeys(name if part is None else part.name for name, part in parts))
+    def _outer_name(self, name: str) -> str:
+        part = self._part[name]
+        return name if part is None else part.name
 
     def _call(self, part: Part, template: str) -> model.Call:
         own = part.rename
-        before = [b for c in part.calls for b in self._before[c.name] if b not in own]
+        before = dict.fromkeys([b for c in part.calls for b in self._before[c.name]])
         return model.Call(
             name=part.name,
             template=template,
             arguments=tuple(part.inputs.items()),
             artifacts=tuple(part.artifacts.values()),
-            depends=self._outer_names(before),
+            depends=tuple(dict.fromkeys([self._outer_name(b) for b in before if b not in own])),
         )
 
     def _graph_of(self, part: Part, calls: Sequence[model.Call]) -> model.Graph:
         results = (
-            model.Result(name=name, value=_mapped_text(text, part.rename), kind=kind)
+            model.Result(name=name, value=_mapped_text(text, part), kind=kind)
             for (text, kind), name in part.outputs.items()
         )
         if len(part.inputs) > MOST_INPUTS:
@@ -383,7 +391,10 @@ def _template(call: model.Call) -> str:
             return inline.name
 
 
-def _mapped_text(text: model.Joined, names: Mapping[str, str]) -> model.Joined:
+def _mapped_text(text: model.Joined, part: Part) -> model.Joined:
+    if part.keeps_names:
+        return text
+    names = part.rename
     return model.Joined(
         parts=tuple(p if isinstance(p, str) else _mapped(p, names) for p in text.parts)
     )

@@ -78,6 +78,8 @@ def _levels(graph: Graph, nodes: Sequence[str]) -> list[list[str]]:
 
 def _components(graph: Graph, nodes: Sequence[str]) -> list[list[str]]:
     """The nodes, given in order, that are connected: each component in order."""
+    if sum(not graph[node] for node in nodes) == 1:  # all follow the one beginning
+        return [list(nodes)]
     root: dict[str, str] = {}
 
     def top(node: str) -> str:

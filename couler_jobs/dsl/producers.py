@@ -17,7 +17,10 @@ Form = Literal["value", "items", "round", "file"]
 
 
 class Producer:
-    """Something that makes a value. `scope` is the graph it belongs to, `task` the call in it."""
+    """Something that makes a value. `scope` is the graph it belongs to, `task` the call in it.
+
+    `tasks` are the calls that must have ended before the value exists.
+    """
 
     json = True  #: whether the text is JSON (else a container's plain text)
     has_result = True  #: whether there is a value, and not only outputs by name
@@ -27,16 +30,12 @@ class Producer:
 
     def __init__(self, label: str, scope: Scope | None = None, task: str | None = None) -> None:
         self._label, self.scope, self.task = label, scope, task
+        self.tasks: tuple[str, ...] = () if task is None else (task,)
 
     @property
     def label(self) -> str:
         """What errors call it."""
         return self._label
-
-    @property
-    def tasks(self) -> tuple[str, ...]:
-        """The calls that must have ended before the value exists."""
-        return () if self.task is None else (self.task,)
 
     def part(self, path: Path, key: str | int) -> tuple[Producer, Path]:
         """What a handle stands for that is `key` of this one's part at `path`."""
@@ -159,6 +158,7 @@ class CallValue(Producer):
     def __init__(self, scope: Scope, task: str, called: Called) -> None:
         # A workflow has thousands of these: what can be said of one is worked out when asked for.
         self.scope, self.task, self._called = scope, task, called
+        self.tasks = (task,)
 
     @property
     def label(self) -> str:
@@ -228,16 +228,12 @@ class Either(Producer):
     def __init__(self, scope: Scope | None, found: tuple[model.Output, ...]) -> None:
         super().__init__("one of several values", scope)
         self._found = found
+        self.tasks = tuple(dict.fromkeys(output.task for output in found))
         self._is_file = any(output.kind == "artifact" for output in found)
 
     def file(self, path: Path) -> model.Either | None:
         """The first that ran, where they are files."""
         return model.Either(outputs=self._found) if self._is_file else None
-
-    @property
-    def tasks(self) -> tuple[str, ...]:
-        """All of the calls."""
-        return tuple(dict.fromkeys(output.task for output in self._found))
 
     def part(self, path: Path, key: str | int) -> tuple[Producer, Path]:
         """A part of what a step says that only reads the value."""

@@ -38,6 +38,8 @@ def order(graph: Graph) -> list[str]:
 
     Linear in nodes and edges; every predecessor has to be a node of the graph.
     """
+    if is_ordered(graph):
+        return list(graph)
     waiting = {node: len(predecessors) for node, predecessors in graph.items()}
     followers: dict[str, list[str]] = {node: [] for node in graph}
     for node, predecessors in graph.items():
