@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections import defaultdict
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Hashable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -51,16 +51,14 @@ class Cut:
         results = tuple(self._result(result) for result in self._graph.results)
         if shared:
             inner = lifted(real, inner)
-        made: dict[model.Graph, str] = {}
+        made: dict[Hashable, str] = {}
         for part, calls in zip(real, inner, strict=True):
             graph = self._graph_of(part, calls)
-            template = made.get(graph) if shared else None
-            if template is None:
-                template = self._names.take(f"{self._graph.name}-part")
-                yield replace(graph, name=template)
-                if shared:
-                    made[graph] = template
-            outer.append(self._call(part, template))
+            alike = id(calls), graph.inputs, graph.artifacts, graph.results
+            if alike not in made:
+                made[alike] = self._names.take(f"{self._graph.name}-part")
+                yield replace(graph, name=made[alike])
+            outer.append(self._call(part, made[alike]))
         yield replace(self._graph, calls=tuple(outer), results=results)
 
     def _result(self, result: model.Result) -> model.Result:
@@ -216,6 +214,9 @@ class Cut:
         return found
 
     def _text_seen(self, text: model.Joined, part: Part | None) -> model.Joined:
+        if len(text.parts) == 1 and type(piece := text.parts[0]) is model.Output:
+            if part is not None and self._part[piece.task] is part:  # as most in a deep graph
+                return model.Joined(parts=(_mapped_source(piece, part.rename),))
         pieces: list[Piece] = []
         for origin, run in _runs(text.parts, self._origin):
             if origin is None or origin is part:
@@ -378,7 +379,9 @@ def _mapped_source(
 ) -> model.Output | model.Either:
     if isinstance(source, model.Output):
         name = names[source.task]
-        return source if name == source.task else replace(source, task=name)
+        if name == source.task:
+            return source
+        return model.Output(task=name, name=source.name, kind=source.kind, missing=source.missing)
     outputs = (replace(output, task=names[output.task]) for output in source.outputs)
     return replace(source, outputs=tuple(outputs))
 
