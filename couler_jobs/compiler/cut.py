@@ -81,16 +81,16 @@ class Cut:
     def _inner(self, part: Part) -> Iterator[model.Call]:
         """The part's calls, with what comes from outside as inputs."""
         for call in part.calls:
+            own = self._inside(call, part)
             if not _is_bare(call):
-                yield replace(self._bare_in(part, call), **self._seen(call, part))
-            elif part.keeps_names and _is_within(call, part.rename):
+                yield replace(self._bare_in(part, call, own), **self._seen(call, part))
+            elif part.keeps_names and len(own) == len(call.depends) and _is_within(call, own):
                 yield call
             else:
-                yield self._bare_in(part, call)
+                yield self._bare_in(part, call, own)
 
-    def _bare_in(self, part: Part, call: model.Call) -> model.Call:
-        """What every call has."""
-        own = self._inside(call, part)
+    def _bare_in(self, part: Part, call: model.Call, own: Sequence[str]) -> model.Call:
+        """What every call has; `own` are its dependencies in the part."""
         return model.Call(
             name=part.rename[call.name],
             template=call.template,
@@ -214,8 +214,9 @@ class Cut:
         return found
 
     def _text_seen(self, text: model.Joined, part: Part | None) -> model.Joined:
-        if len(text.parts) == 1 and type(piece := text.parts[0]) is model.Output:
-            if part is not None and self._part[piece.task] is part:  # as most in a deep graph
+        if part is not None and len(text.parts) == 1:
+            (piece,) = text.parts
+            if isinstance(piece, model.Output) and self._part[piece.task] is part:  # as most are
                 return model.Joined(parts=(_mapped_source(piece, part.rename),))
         pieces: list[Piece] = []
         for origin, run in _runs(text.parts, self._origin):
@@ -310,14 +311,12 @@ def _is_bare(call: model.Call) -> bool:
     return not (call.when or call.loop or call.artifacts or call.depends_on or call.extra != "{}")
 
 
-def _is_within(call: model.Call, own: Mapping[str, str]) -> bool:
-    """Whether a call with nothing but arguments is only about calls of the same part."""
-    return all(map(own.__contains__, call.depends)) and all(
-        [_is_of(text, own) for _, text in call.arguments]
-    )
+def _is_within(call: model.Call, own: Sequence[str]) -> bool:
+    """Whether the texts of a call are only about these calls."""
+    return all([_is_about(text, own) for _, text in call.arguments])
 
 
-def _is_of(text: model.Text, own: Mapping[str, str]) -> bool:
+def _is_about(text: model.Text, own: Sequence[str]) -> bool:
     if isinstance(text, str):
         return "{{" not in text
     for piece in text.parts:
@@ -329,7 +328,7 @@ def _is_of(text: model.Text, own: Mapping[str, str]) -> bool:
 
 
 def _before(call: model.Call, by_name: Mapping[str, model.Call]) -> Sequence[str]:
-    """The calls that a call waits for."""
+    """The calls that a call waits for: `depends` itself where it has nothing but names."""
     if call.depends_on is not None:
         return list(dict.fromkeys(n for n in _NAME.findall(call.depends_on) if n in by_name))
     return order.names_of(call.depends)
@@ -348,7 +347,8 @@ def _runs(
             continue
         found = origin(piece)
         if run and found is of:
-            run += [*waiting, piece]
+            run += waiting
+            run.append(piece)
         else:
             if run:
                 yield of, run
@@ -407,11 +407,7 @@ def _may_be_omitted(
     by_name: Mapping[str, model.Call], before: Mapping[str, Sequence[str]]
 ) -> set[str]:
     """Calls that ask how others ended, and what follows them: no part says that they never ran."""
-    found = {
-        name
-        for name, call in by_name.items()
-        if call.depends_on is not None or order.names_of(call.depends) is not call.depends
-    }
+    found = {name for name, call in by_name.items() if before[name] is not call.depends}
     for name in order.order(before) if found else ():
         if any(one in found for one in before[name]):
             found.add(name)

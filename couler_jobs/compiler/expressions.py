@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection
+from collections.abc import Collection
 from functools import lru_cache
 from typing import Any, assert_never
 
@@ -34,7 +34,7 @@ class Writer:
         match reference:
             case model.Output(task=task):
                 if task not in self._maybe:
-                    return "{{" + self._output(reference, _dotted) + "}}"
+                    return "{{" + self._tagged(reference) + "}}"
                 return "{{=" + self.value(reference) + "}}"
             case model.Either():
                 return "{{=" + self.value(reference) + "}}"
@@ -59,7 +59,7 @@ class Writer:
         match reference:
             case model.Output(task=task):
                 if task not in self._maybe:
-                    return self._output(reference, _member)
+                    return self._in_expression(reference)
                 return f"({self._ran(reference)} : {quoted(reference.missing)})"
             case model.Either(outputs=outputs):
                 return f"({' : '.join(map(self._ran, outputs))} : {quoted('null')})"
@@ -78,7 +78,7 @@ class Writer:
 
     def _ran(self, output: model.Output) -> str:
         status = f"{self.prefix}{_member(output.task)}.status"
-        return f"{status} == 'Succeeded' ? {self._output(output, _member)}"
+        return f"{status} == 'Succeeded' ? {self._in_expression(output)}"
 
     def value_from(self, text: model.Text) -> dict[str, str]:
         """A template's output parameter: `parameter` for a plain reference, else an expression."""
@@ -97,7 +97,7 @@ class Writer:
         """Where a template's output artifact comes from."""
         if isinstance(reference, model.Either):
             *first, last = reference.outputs
-            chosen = [*map(self._ran, first), self._output(last, _member)]
+            chosen = [*map(self._ran, first), self._in_expression(last)]
             return {"fromExpression": " : ".join(chosen)}
         return {"from": self._plain_tag(reference)}
 
@@ -116,20 +116,25 @@ class Writer:
 
     def _plain_tag(self, reference: model.Output | model.Input) -> str:
         if isinstance(reference, model.Output):
-            return "{{" + self._output(reference, _dotted) + "}}"
+            return "{{" + self._tagged(reference) + "}}"
         return self.tag(reference)
 
-    def _output(self, output: model.Output, member: Callable[[str], str]) -> str:
-        task = f"{self.prefix}{member(output.task)}"
+    def _tagged(self, output: model.Output) -> str:
+        return self._output(output, f".{output.task}", f".{output.name}")
+
+    def _in_expression(self, output: model.Output) -> str:
+        return self._output(output, _member(output.task), _member(output.name))
+
+    def _output(self, output: model.Output, task: str, name: str) -> str:
         match output.kind:
             case "parameter":
-                return f"{task}.outputs.parameters{member(output.name)}"
+                return f"{self.prefix}{task}.outputs.parameters{name}"
             case "artifact":
-                return f"{task}.outputs.artifacts{member(output.name)}"
+                return f"{self.prefix}{task}.outputs.artifacts{name}"
             case "result":
-                return f"{task}.outputs.result"
+                return f"{self.prefix}{task}.outputs.result"
             case "ip":
-                return f"{task}.ip"
+                return f"{self.prefix}{task}.ip"
 
     def when(self, condition: model.Condition) -> str:
         """A call's `when`: an expression that gives true or false."""
@@ -204,7 +209,3 @@ def quoted(text: str) -> str:
 
 def _member(name: str) -> str:
     return f".{name}" if name.isascii() and name.isidentifier() else f"['{name}']"
-
-
-def _dotted(name: str) -> str:
-    return f".{name}"

@@ -45,7 +45,7 @@ def record_call(
         bound, artifacts, sources = file_arguments(files, bound)
     arguments, handles = argument_texts(bound)
     refuse_unfit(target.function.__name__, target.checks, bound)
-    depends = depends_on(scope, [*handles, *sources], after)
+    depends = depends_on(scope, [*handles, *sources] if sources else handles, after)
     task = scope.record(
         target.name, template.name, arguments, depends, artifacts=artifacts, place=place
     )
@@ -83,7 +83,12 @@ def argument_texts(bound: Mapping[str, Any]) -> tuple[recorder.Arguments, list[v
             arguments.append((parameter_name(name), str(value)))
             continue
         try:
-            text, found = values.text(value)
+            if type(value) is values.Handle:
+                handles.append(here := values.inside(value))
+                text = values.text_of(here)
+            else:
+                text, found = values.text(value)
+                handles += found
         except DeclarationError as error:
             raise DeclarationError(f"The argument {name!r}: {error}") from None
         if type(text) is str and len(text) > LONGEST_ARGUMENT:
@@ -92,7 +97,6 @@ def argument_texts(bound: Mapping[str, Any]) -> tuple[recorder.Arguments, list[v
                 "KiB: let the step read it from a file."
             )
         arguments.append((parameter_name(name), text))
-        handles += found
     return tuple(arguments), handles
 
 

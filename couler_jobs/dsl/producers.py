@@ -188,6 +188,14 @@ class CallValue(Producer):
             _refuse_file(self)
         return self._output(path, "value")
 
+    def text(self, path: Path) -> model.Text:
+        """The same as text, made once for the whole value."""
+        if path:
+            return model.Joined(parts=(self.reference(path),))
+        if self._text is None:
+            self._text = model.Joined(parts=(self.reference(()),))
+        return self._text
+
     def items(self, path: Path) -> model.Reference:
         """The output parameter that holds the part's items."""
         return self._output(path, "items")

@@ -181,6 +181,11 @@ def reference_of(handle: Handle) -> model.Reference:
     return handle._producer.reference(handle._path)
 
 
+def text_of(handle: Handle) -> model.Text:
+    """The value as JSON text, or as what a container left."""
+    return handle._producer.text(handle._path)
+
+
 def has_value(handle: Handle) -> bool:
     """Whether there is a value beside the outputs by name; a pause has none."""
     return handle._producer.has_result
@@ -279,7 +284,7 @@ def text(value: Any) -> tuple[model.Text, list[Handle]]:
     """`value`, which may have handles inside, as JSON text, and the handles that it has."""
     if isinstance(value, Handle):
         value = inside(value)
-        return value._producer.text(value._path), [value]
+        return text_of(value), [value]
     if isinstance(value, _SCALARS) or value is None:
         return wire.encode(value), []
     handles: list[Handle] = []
