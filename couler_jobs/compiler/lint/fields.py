@@ -323,6 +323,8 @@ def _zero(slot: Slot) -> Any:
         return {}
     if slot.kind == LIST:
         return []
+    if slot.type_name == "quantity":
+        return "0"
     return "" if slot.python is str else None
 
 

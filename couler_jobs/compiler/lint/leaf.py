@@ -10,6 +10,7 @@ from couler_jobs.compiler.lint.context import Context
 from couler_jobs.compiler.lint.fields import Bag, tagged
 from couler_jobs.compiler.lint.graph import find_cycle
 from couler_jobs.compiler.lint.names import check_field_name
+from couler_jobs.compiler.lint.openings import check_open_expressions
 from couler_jobs.compiler.lint.report import shown
 from couler_jobs.compiler.lint.resource import check_resource
 from couler_jobs.compiler.lint.tags import Scope, substitute
@@ -31,7 +32,9 @@ def check_leaf(
     body, path, report = template.body, template.path, context.report
     own = _own_scope(template, scope)
     context.check_tags(context.own_bag(template, arguments), own, env)
-    context.check_tags(_given(context, template, arguments or {}), own, env)
+    given = _given(context, template, arguments or {})
+    context.check_tags(given, own, env)
+    check_open_expressions(given, report)
     if template.name:
         context.check_tags(context.pod_metadata, own, env)
     if "outputs" in body:

@@ -14,6 +14,7 @@ Refuse: TypeAlias = Callable[..., None]
 
 _METADATA: Path = path_of("metadata")
 _MOST_ANNOTATED: Final = 256 * 1024
+_LONGEST_NAME: Final = 253
 
 
 def check_metadata(manifest: dict[str, Any], kind: str, report: Report) -> None:
@@ -33,6 +34,9 @@ def check_metadata(manifest: dict[str, Any], kind: str, report: Report) -> None:
         refuse("name", (_METADATA, "name"), f"The name {shown(name)} {said}.")
     if generated and not is_subdomain(generated.rstrip("-.")[:253]):
         refuse("name", (_METADATA, "generateName"), f"The name {shown(generated)} {said}.")
+    if len(generated) > _LONGEST_NAME:
+        said = f"The name {shown(generated)} has at most {_LONGEST_NAME} characters."
+        refuse("limit", (_METADATA, "generateName"), said)
     if not name and not generated:
         refuse("name", (_METADATA, "name"), f"The {kind} has no name.", "Write `metadata.name`.")
     _length(name, kind, report)
@@ -82,6 +86,9 @@ def _rest(metadata: dict[str, Any], refuse: Refuse) -> None:
         if not is_qualified_name(finalizer):
             where = ((_METADATA, "finalizers"), index)
             refuse("label", where, f"{shown(finalizer)} cannot be the name of a finalizer.")
+    if {"orphan", "foregroundDeletion"} <= set(metadata.get("finalizers", [])):
+        said = "The finalizers orphan and foregroundDeletion exclude each other."
+        refuse("exclusive", (_METADATA, "finalizers"), said)
     if metadata.get("generation", 0) < 0:
         refuse("value", (_METADATA, "generation"), "The generation cannot be negative.")
     owners = metadata.get("ownerReferences", [])
@@ -92,6 +99,10 @@ def _rest(metadata: dict[str, Any], refuse: Refuse) -> None:
         for word in ("apiVersion", "kind", "name", "uid"):
             if not owner.get(word):
                 refuse("required", (path, word), f"The reference to an owner needs `{word}`.")
+        version = owner.get("apiVersion", "")
+        if version.count("/") > 1 or version.endswith("/"):
+            said = f"{shown(version)} is not an API version such as batch/v1."
+            refuse("value", (path, "apiVersion"), said)
 
 
 def _length(name: str, kind: str, report: Report) -> None:

@@ -13,7 +13,7 @@ from typing import Any, Final
 
 from couler_jobs.compiler.lint.fields import Bag
 from couler_jobs.compiler.lint.report import Report, shown
-from couler_jobs.compiler.lint.tags import is_open, opens_expression
+from couler_jobs.compiler.lint.tags import is_open, opens_expression, substitute
 from couler_jobs.spec.versions import V3_7
 
 _STEP: Final = (
@@ -89,7 +89,7 @@ def check_closed(
         if not is_open(text, values):
             continue
         fix = "Write `}}` at its end."
-        if not _breaks(text, report) and _closes(part, what, text):
+        if not _breaks(text, report) and _closes(part, what, text, values):
             said = f"The text {shown(text)} opens a tag and does not close it."
             report.warning("open-tag", path, said, fix)
         else:
@@ -97,8 +97,8 @@ def check_closed(
             report.error("open-tag", path, said, fix)
 
 
-def check_pod_metadata(bag: Bag, report: Report) -> None:
-    """Labels and annotations that every pod gets: Argo puts them into each template."""
+def check_open_expressions(bag: Bag, report: Report) -> None:
+    """Texts from elsewhere that Argo puts into a template: only an open expression breaks it."""
     for path, text in bag:
         if is_open(text, {}) and _breaks(text, report):
             said = f"The text {shown(text)} opens an expression and does not close it."
@@ -110,12 +110,13 @@ def _breaks(text: str, report: Report) -> bool:
     return report.target >= V3_7 and opens_expression(text)
 
 
-def _closes(part: dict[str, Any], what: str, text: str) -> bool:
+def _closes(part: dict[str, Any], what: str, text: str, values: Mapping[str, str]) -> bool:
     try:
         written = json.dumps(_in_order(part, what, text), separators=(",", ":"))
     except (RecursionError, TypeError, ValueError):
         return True
-    return "}}" in written.partition(json.dumps(_HERE)[1:-1])[2]
+    # Tags that are known are replaced before Argo looks.
+    return "}}" in substitute(written.partition(json.dumps(_HERE)[1:-1])[2], values)
 
 
 def _in_order(value: Any, key: str, text: str) -> Any:

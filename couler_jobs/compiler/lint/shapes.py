@@ -194,7 +194,9 @@ def _quantity(value: Any) -> str | None:
 
 
 def _strict_quantity(value: Any) -> str | None:
-    if isinstance(value, float) or (isinstance(value, int) and abs(value) >= 2**63):
+    # 1.0 is a whole number to Kubernetes, as far as a float is exact.
+    broken = isinstance(value, float) and (not value.is_integer() or abs(value) >= 2**53)
+    if broken or (isinstance(value, int) and abs(value) >= 2**63):
         return "must be a whole number of 64 bits, or text"
     return _quantity(value)
 
@@ -218,6 +220,10 @@ def _time(value: str) -> str | None:
 
 def _base64(value: str) -> str | None:
     return None if _BASE64.fullmatch(value) else "is not base64"
+
+
+def _strict_base64(value: str) -> str | None:
+    return _base64(value) if value else "is empty"
 
 
 def _int32(value: int) -> str | None:
@@ -347,6 +353,7 @@ _RULES: Final[dict[str, Rule]] = {
     "DAGTemplate.tasks": _count(1, 200),
     "Gauge.operation": _one_of("Set", "Add", "Sub"),
     "Gauge.value": _length(1, 256),
+    "HTTPBodySource.bytes": _strict_base64,
     "Histogram.value": _NOT_EMPTY,
     "Inputs.parameters": _count(0, 500),
     "MetricLabel.key": _METRIC_NAME,

@@ -11,7 +11,7 @@ from couler_jobs.compiler.lint.deep import check_deep
 from couler_jobs.compiler.lint.loops import check_hooks
 from couler_jobs.compiler.lint.metadata import advise_pod
 from couler_jobs.compiler.lint.names import check_field_name
-from couler_jobs.compiler.lint.openings import check_pod_metadata
+from couler_jobs.compiler.lint.openings import check_open_expressions
 from couler_jobs.compiler.lint.report import shown
 from couler_jobs.compiler.lint.shallow import check_pod_resources
 from couler_jobs.compiler.lint.template import is_parameter_tag
@@ -55,7 +55,7 @@ def check_spec(context: Context, metadata: dict[str, Any]) -> None:
         _referring(context)
     else:
         run(_templates(context))
-        check_pod_metadata(context.pod_metadata, report)
+        check_open_expressions(context.pod_metadata, report)
     check_hooks(spec.get("hooks", {}), report, (context.path, "hooks"))
     for name, hook in spec.get("hooks", {}).items():
         if hook.get("template") and "workflowTemplateRef" not in spec:
@@ -189,6 +189,10 @@ def _pod_gc(context: Context) -> None:
             where = (((context.path, "podGC"), "labelSelector"), "matchExpressions")
             said = f"{shown(operator)} with {len(values)} values is no rule of a selector."
             context.report.error("value", (where, index), said)
+        if not (is_qualified_name(rule.get("key", "")) and all(map(is_label_value, values))):
+            where = (((context.path, "podGC"), "labelSelector"), "matchExpressions")
+            said = f"{shown(rule.get('key', ''))} with {shown(values)} is no label."
+            context.report.error("label", (where, index), said)
     for key, value in selector.get("matchLabels", {}).items():
         if not (is_qualified_name(key) and is_label_value(value)):
             where = (((context.path, "podGC"), "labelSelector"), "matchLabels")

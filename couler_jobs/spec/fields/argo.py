@@ -39,11 +39,14 @@ ContainerSetTemplate containers!:[ContainerNode] retryStrategy:ContainerSetRetry
 ContinueOn error:bool failed:bool
 Counter value!:str
 CreateS3BucketOptions objectLocking:bool
-CronWorkflow apiVersion:str kind:str metadata!:ObjectMeta spec!:CronWorkflowSpec status:any
+CronWorkflow apiVersion:str kind:str metadata!:ObjectMeta spec!:CronWorkflowSpec
+  status:CronWorkflowStatus
 CronWorkflowSpec concurrencyPolicy:str failedJobsHistoryLimit:int32 schedule@-3.7:str
   schedules!@3.6:[str] startingDeadlineSeconds:int64 stopStrategy@3.6:StopStrategy
   successfulJobsHistoryLimit:int32 suspend:bool timezone:str when@3.6:str
   workflowMetadata:EmbeddedMeta workflowSpec!:WorkflowSpec
+CronWorkflowStatus active:[any] conditions:[any] failed@3.6:int64 lastScheduledTime:time
+  phase@3.6:str succeeded@3.6:int64
 DAGTask arguments:Arguments continueOn:ContinueOn dependencies:[str] depends:str
   hooks:{LifecycleHook} inline:Template name!:str onExit:str template:str templateRef:TemplateRef
   when:str withItems:[any] withParam:str withSequence:Sequence
@@ -148,7 +151,7 @@ UserContainer args:[str] command:[str] env:[EnvVar] envFrom:[EnvFromSource] imag
 ValueFrom configMapKeyRef:ConfigMapKeySelector default:text event:str expression:str jqFilter:str
   jsonPath:str parameter:str path:str supplied:SuppliedValueFrom
 VolumeClaimGC strategy:str
-Workflow apiVersion:str kind:str metadata!:ObjectMeta spec!:WorkflowSpec status:any
+Workflow apiVersion:str kind:str metadata!:ObjectMeta spec!:WorkflowSpec status:WorkflowStatus
 WorkflowLevelArtifactGC forceFinalizerRemoval:bool podMetadata:Metadata podSpecPatch:str
   serviceAccountName:str strategy:str
 WorkflowMetadata annotations:{str} labels:{str} labelsFrom:{LabelValueFrom}
@@ -166,6 +169,11 @@ WorkflowSpec activeDeadlineSeconds:int64 affinity:Affinity archiveLogs:bool argu
   tolerations:[Toleration] ttlStrategy:TTLStrategy volumeClaimGC:VolumeClaimGC
   volumeClaimTemplates:[PersistentVolumeClaim] volumes:[Volume] workflowMetadata:WorkflowMetadata
   workflowTemplateRef:WorkflowTemplateRef
+WorkflowStatus artifactGCStatus:{any} artifactRepositoryRef:{any} compressedNodes:str
+  conditions:[any] estimatedDuration:int64 finishedAt:time message:str nodes:{any}
+  offloadNodeStatusVersion:str outputs:{any} persistentVolumeClaims:[any] phase:str progress:str
+  resourcesDuration:{any} startedAt:time storedTemplates:{any} storedWorkflowTemplateSpec:{any}
+  synchronization:{any} taskResultsCompletionStatus:{bool}
 WorkflowStep arguments:Arguments continueOn:ContinueOn hooks:{LifecycleHook} inline:Template
   name:str onExit:str template:str templateRef:TemplateRef when:str withItems:[any] withParam:str
   withSequence:Sequence

@@ -1,0 +1,106 @@
+"""Odd manifests, each with whether a real Argo 4.1.2 and its CRDs took it."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from couler_jobs.compiler.lint import lint
+
+
+def workflow(leaf: dict[str, Any] | None = None, **spec: Any) -> dict[str, Any]:
+    """A workflow of one container, with more fields for its template and its spec."""
+    first = {"name": "a", "container": {"image": "x"}, **(leaf or {})}
+    return {
+        "apiVersion": "argoproj.io/v1alpha1",
+        "kind": "Workflow",
+        "metadata": {"name": "odd"},
+        "spec": {"entrypoint": "a", "templates": [first], **spec},
+    }
+
+
+def named(**metadata: Any) -> dict[str, Any]:
+    return {**workflow(), "metadata": {"name": "odd", **metadata}}
+
+
+def with_status(status: Any) -> dict[str, Any]:
+    return {**workflow(), "status": status}
+
+
+def with_cpu(amount: Any) -> dict[str, Any]:
+    return workflow({"container": {"image": "x", "resources": {"limits": {"cpu": amount}}}})
+
+
+def owned(version: str) -> dict[str, Any]:
+    return named(ownerReferences=[{"apiVersion": version, "kind": "A", "name": "b", "uid": "c"}])
+
+
+def collected(**rule: Any) -> dict[str, Any]:
+    return workflow(podGC={"labelSelector": {"matchExpressions": [rule]}})
+
+
+def posted(text: str) -> dict[str, Any]:
+    http = {"name": "b", "http": {"url": "http://x", "bodyFrom": {"bytes": text}}}
+    manifest = workflow()
+    manifest["spec"]["templates"].append(http)
+    return manifest
+
+
+def opened(after: str) -> dict[str, Any]:
+    """A sidecar that opens a tag, and a text behind it."""
+    mounts = [{"name": after, "mountPath": "/a"}]
+    return workflow({"sidecars": [{"name": "s", "workingDir": "{{", "volumeMounts": mounts}]})
+
+
+def fetched(key: str) -> dict[str, Any]:
+    """The workflow's argument from a config map, which the first template takes."""
+    given = {"name": "m", "valueFrom": {"configMapKeyRef": {"name": "c", "key": key}}}
+    return workflow({"inputs": {"parameters": [{"name": "m"}]}}, arguments={"parameters": [given]})
+
+
+@pytest.mark.parametrize(
+    "manifest",
+    [
+        named(finalizers=["orphan", "foregroundDeletion"]),
+        named(generateName="a" * 254),
+        owned("a/b/c"),
+        owned("a/"),
+        with_status("x"),
+        with_status({"a": 1}),
+        with_status({"phase": 1}),
+        with_status({"startedAt": "x"}),
+        posted(""),
+        collected(key="", operator="Exists"),
+        collected(key="a", operator="In", values=["b c"]),
+        with_cpu(1.5),
+        with_cpu(2.0**53),
+        workflow({"podResources": {"requests": {"day": None}}}),
+        opened("{{workflow.namespace}}"),
+        fetched("{{=let x = 1; x"),
+    ],
+    ids=lambda manifest: str(manifest)[50:],
+)
+def test_what_a_server_refused_has_an_error(manifest: dict[str, Any]) -> None:
+    assert [found for found in lint(manifest) if found.severity == "error"]
+
+
+@pytest.mark.parametrize(
+    "manifest",
+    [
+        named(finalizers=["orphan"]),
+        named(generateName="a" * 253),
+        owned("a/b"),
+        with_status(None),
+        with_status({"phase": "x", "finishedAt": None, "nodes": None}),
+        posted("YQ=="),
+        collected(key="a", operator="In", values=["b"]),
+        with_cpu(1.0),
+        with_cpu(-5.0),
+        opened("a}}"),
+        fetched("key"),
+    ],
+    ids=lambda manifest: str(manifest)[50:],
+)
+def test_what_a_server_took_has_none(manifest: dict[str, Any]) -> None:
+    assert not [found for found in lint(manifest) if found.severity == "error"]
