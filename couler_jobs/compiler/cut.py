@@ -95,7 +95,7 @@ class Cut:
             name=part.rename[call.name],
             template=call.template,
             arguments=self._arguments(call, part),
-            depends=tuple([_renamed(term, part.rename) for term in own]) if own else (),
+            depends=tuple([part.term(term) for term in own]) if own else (),
             place=call.place,
         )
 
@@ -184,7 +184,7 @@ class Cut:
 
     def _graph_of(self, part: Part, calls: Sequence[model.Call]) -> model.Graph:
         results = (
-            model.Result(name=name, value=_mapped_text(text, part), kind=kind)
+            model.Result(name=name, value=part.text(text), kind=kind)
             for (text, kind), name in part.outputs.items()
         )
         if len(part.inputs) > MOST_INPUTS:
@@ -217,12 +217,11 @@ class Cut:
         if part is not None and len(text.parts) == 1:
             (piece,) = text.parts
             if isinstance(piece, model.Output) and self._part[piece.task] is part:  # as most are
-                return model.Joined(parts=(_mapped_source(piece, part.rename),))
+                return model.Joined(parts=(part.source(piece),))
         pieces: list[Piece] = []
         for origin, run in _runs(text.parts, self._origin):
             if origin is None or origin is part:
-                own = {} if part is None else part.rename
-                pieces += [p if isinstance(p, str) else self._near(p, part, own) for p in run]
+                pieces += [p if isinstance(p, str) else self._near(p, part) for p in run]
             else:
                 pieces.append(self._far(origin, model.Joined(parts=tuple(run)), part))
         return model.Joined(parts=tuple(pieces))
@@ -247,7 +246,7 @@ class Cut:
         if isinstance(source, model.Input):
             return part.given_artifact(source, source.name)
         if self._origin(source) is part:
-            return _mapped_source(source, part.rename)
+            return part.source(source)
         return part.given_artifact(source)
 
     def _reference(self, reference: model.Reference, part: Part | None) -> model.Reference:
@@ -255,16 +254,14 @@ class Cut:
         assert not isinstance(found, str)  # noqa: S101  as it came
         return found
 
-    def _near(
-        self, piece: model.Reference, part: Part | None, own: Mapping[str, str]
-    ) -> model.Reference:
+    def _near(self, piece: model.Reference, part: Part | None) -> model.Reference:
         """What is not of another part: of the same one, of the outer graph, or of none."""
         if part is None or isinstance(piece, model.Item | model.Nth | model.Variable):
             return piece
         if isinstance(piece, model.Input):
             return part.given(model.Joined(parts=(piece,)), piece.name)
         if self._origin(piece) is part:
-            return _mapped(piece, own)
+            return part.reference(piece)
         return part.given(model.Joined(parts=(piece,)))
 
     def _far(self, origin: Part, text: model.Joined, part: Part | None) -> model.Reference:
@@ -362,45 +359,12 @@ def _runs(
         yield None, waiting
 
 
-def _renamed(term: str, names: Mapping[str, str]) -> str:
-    name, dot, status = term.partition(".")
-    return f"{names[name]}{dot}{status}"
-
-
-def _mapped(piece: model.Reference, names: Mapping[str, str]) -> model.Reference:
-    """A reference to a call of the same part, by the name that the call has there."""
-    if isinstance(piece, model.Output | model.Either):
-        return _mapped_source(piece, names)
-    return piece
-
-
-def _mapped_source(
-    source: model.Output | model.Either, names: Mapping[str, str]
-) -> model.Output | model.Either:
-    if isinstance(source, model.Output):
-        name = names[source.task]
-        if name == source.task:
-            return source
-        return model.Output(task=name, name=source.name, kind=source.kind, missing=source.missing)
-    outputs = (replace(output, task=names[output.task]) for output in source.outputs)
-    return replace(source, outputs=tuple(outputs))
-
-
 def _template(call: model.Call) -> str:
     match call.template:
         case str(name) | model.TemplateRef(template=name):
             return name
         case inline:
             return inline.name
-
-
-def _mapped_text(text: model.Joined, part: Part) -> model.Joined:
-    if part.keeps_names:
-        return text
-    names = part.rename
-    return model.Joined(
-        parts=tuple(p if isinstance(p, str) else _mapped(p, names) for p in text.parts)
-    )
 
 
 def _may_be_omitted(

@@ -45,3 +45,33 @@ class Part:
     def output(self, text: model.Joined, kind: Kind = "parameter") -> str:
         """The name of an output of the part with this text."""
         return self.outputs.setdefault((text, kind), f"out-{len(self.outputs) + 1}")
+
+    # --- what is about calls of the part, by the names that they have in it
+
+    def term(self, term: str) -> str:
+        """A term of a `depends`."""
+        name, dot, status = term.partition(".")
+        return f"{self.rename[name]}{dot}{status}"
+
+    def text(self, text: model.Joined) -> model.Joined:
+        """A text."""
+        if self.keeps_names:
+            return text
+        pieces = (p if isinstance(p, str) else self.reference(p) for p in text.parts)
+        return model.Joined(parts=tuple(pieces))
+
+    def reference(self, piece: model.Reference) -> model.Reference:
+        """A reference; what is about no call stays."""
+        return self.source(piece) if isinstance(piece, model.Output | model.Either) else piece
+
+    def source(self, source: model.Output | model.Either) -> model.Output | model.Either:
+        """An output, or several."""
+        if isinstance(source, model.Either):
+            return model.Either(outputs=tuple(map(self._output, source.outputs)))
+        return self._output(source)
+
+    def _output(self, output: model.Output) -> model.Output:
+        name = self.rename[output.task]
+        if name == output.task:
+            return output
+        return model.Output(task=name, name=output.name, kind=output.kind, missing=output.missing)
