@@ -11,7 +11,8 @@ from couler_jobs.dsl import calls, graphs, recorder, steps, values
 from couler_jobs.dsl.captured import around, as_template
 from couler_jobs.dsl.fits import refuse_unfit
 from couler_jobs.dsl.items import Fields, alone, items_of
-from couler_jobs.dsl.producers import Either, Failures, LeafText, LoopValue, Variable
+from couler_jobs.dsl.leaf_values import LeafText
+from couler_jobs.dsl.producers import Either, Failures, LoopValue, Variable
 from couler_jobs.dsl.values import Condition, Handle
 from couler_jobs.errors import DeclarationError
 from couler_jobs.spec import model, wire

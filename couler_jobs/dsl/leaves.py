@@ -9,8 +9,9 @@ from typing import Any
 
 from couler_jobs.dsl import calls, recorder, values
 from couler_jobs.dsl.hooks import Hook
+from couler_jobs.dsl.leaf_values import LeafValue, TextValue
 from couler_jobs.dsl.locations import Location
-from couler_jobs.dsl.producers import LeafValue, Path, Producer, TextValue
+from couler_jobs.dsl.producers import Path, Producer
 from couler_jobs.dsl.units import literal
 from couler_jobs.dsl.values import Handle
 from couler_jobs.errors import DeclarationError

@@ -92,7 +92,7 @@ class Variable(Producer):
 
     def reference(self, path: Path) -> model.Reference:
         """The variable; it has no parts."""
-        _whole(self, path)
+        whole(self, path)
         return model.Variable(name=self._name)
 
     def parts(self, path: Path) -> tuple[str | model.Reference, ...]:
@@ -141,12 +141,12 @@ class FileInput(Producer):
 
     def file(self, path: Path) -> model.Input:
         """The input artifact; it has no parts."""
-        _whole(self, path)
+        whole(self, path)
         return model.Input(name=self.name, kind="artifact")
 
     def reference(self, path: Path) -> NoReturn:
         """A file has no text."""
-        _refuse_file(self)
+        refuse_file(self)
 
 
 class CallValue(Producer):
@@ -185,7 +185,7 @@ class CallValue(Producer):
     def reference(self, path: Path) -> model.Reference:
         """The output parameter that holds the part."""
         if self._called.file(path) is not None:
-            _refuse_file(self)
+            refuse_file(self)
         return self._output(path, "value")
 
     def text(self, path: Path) -> model.Text:
@@ -254,120 +254,8 @@ class Either(Producer):
     def reference(self, path: Path) -> model.Reference:
         """The first that ran."""
         if self._is_file:
-            _refuse_file(self)
+            refuse_file(self)
         return model.Either(outputs=self._found)
-
-
-class TextValue(Producer):
-    """Plain text that a container leaves: its standard output, or one of its output files."""
-
-    json = False
-
-    def __init__(self, scope: Scope, output: model.Output) -> None:
-        super().__init__(f"the output {output.name!r} of {output.task}", scope, output.task)
-        self.output = output
-
-    def reference(self, path: Path) -> model.Reference:
-        """The output; text has no parts."""
-        _whole(self, path)
-        return self.output
-
-    def items(self, path: Path) -> model.Reference:
-        """The text itself: Argo reads it as a JSON list."""
-        return self.reference(path)
-
-
-class LeafText(TextValue):
-    """The same natively: a text, or JSON, which a step that takes it reads as such."""
-
-    def text(self, path: Path) -> model.Joined:
-        """The text as it is."""
-        return model.Joined(parts=(self.reference(path),))
-
-    def parts(self, path: Path) -> NoReturn:
-        """Text that may be no JSON cannot stand in JSON."""
-        raise DeclarationError(
-            f"{self.label} is text, which cannot stand inside a list or mapping: "
-            "pass it as an argument of its own."
-        )
-
-
-class TextInput(LeafText):
-    """An input of the graph that is being recorded, which is a container's text."""
-
-    def __init__(self, scope: Scope, name: str) -> None:
-        Producer.__init__(self, f"the parameter {name!r}", scope)
-        self.name = name
-
-    def reference(self, path: Path) -> model.Input:
-        """The parameter; text has no parts."""
-        _whole(self, path)
-        return model.Input(name=self.name)
-
-
-class LeafFile(Producer):
-    """A file that a container leaves."""
-
-    def __init__(self, scope: Scope, task: str, name: str) -> None:
-        super().__init__(f"the file {name!r} of {task}", scope, task)
-        self._output = model.Output(task=task, name=name, kind="artifact")
-
-    def file(self, path: Path) -> model.Output:
-        """The output artifact; it has no parts."""
-        _whole(self, path)
-        return self._output
-
-    def reference(self, path: Path) -> NoReturn:
-        """A file has no text."""
-        _refuse_file(self)
-
-
-class LeafValue(LeafText):
-    """What a template that is no function leaves: its result, and outputs by their names."""
-
-    def __init__(
-        self, scope: Scope, task: str, outputs: Sequence[model.OutputFile], *, has_result: bool
-    ) -> None:
-        super().__init__(scope, model.Output(task=task, name="result", kind="result"))
-        self._outputs = {output.name: output for output in outputs}
-        self._scope, self._task, self.has_result = scope, task, has_result
-
-    def part(self, path: Path, key: str | int) -> tuple[Producer, Path]:
-        """The output of this name."""
-        found = self._outputs.get(str(key))
-        if found is None:
-            raise DeclarationError(
-                f"{self._task} has no output {key!r} (it has {', '.join(self._outputs) or 'none'})."
-            )
-        if found.kind == "artifact":
-            return LeafFile(self._scope, self._task, found.name), ()
-        return LeafText(self._scope, model.Output(task=self._task, name=found.name)), ()
-
-    def reference(self, path: Path) -> model.Reference:
-        """The result, where there is one."""
-        if not self.has_result:
-            raise DeclarationError(
-                f"{self._task} has no value of its own (its outputs by name: "
-                f"{', '.join(self._outputs) or 'none'})."
-            )
-        return super().reference(path)
-
-
-class ItemValue(Producer):
-    """The item that one round of a container's loop is about, or one field of it."""
-
-    json = False
-
-    def __init__(self, scope: Scope, key: str | None = None) -> None:
-        super().__init__("the loop's item", scope)
-        self._key = key
-
-    def reference(self, path: Path) -> model.Reference:
-        """The item, or the field that `path` names."""
-        if len(path) == 1 and self._key is None and isinstance(path[0], str):
-            return model.Item(key=path[0])
-        _whole(self, path)
-        return model.Item(key=self._key)
 
 
 class Called(Protocol):
@@ -432,12 +320,14 @@ def joined(parts: Sequence[str | model.Reference]) -> model.Joined:
     return model.Joined(parts=tuple(merged))
 
 
-def _whole(producer: Producer, path: Path) -> None:
+def whole(producer: Producer, path: Path) -> None:
+    """Raise `DeclarationError` for a part of what has none."""
     if path:
         raise DeclarationError(f"{producer.label} has no parts: take it apart in a step.")
 
 
-def _refuse_file(producer: Producer) -> NoReturn:
+def refuse_file(producer: Producer) -> NoReturn:
+    """Raise `DeclarationError`, as a file has no text."""
     raise DeclarationError(
         f"{producer.label} is a file: a step takes it by a parameter that is annotated with Path."
     )

@@ -14,6 +14,7 @@ from dataclasses import replace
 from types import FrameType
 from typing import Any, Protocol
 
+from couler_jobs.dsl.leaf_values import TextInput
 from couler_jobs.dsl.place import called_from
 from couler_jobs.dsl.producers import (
     FileInput,
@@ -22,7 +23,6 @@ from couler_jobs.dsl.producers import (
     Outputs,
     Path,
     Producer,
-    TextInput,
 )
 from couler_jobs.dsl.values import (
     Condition,

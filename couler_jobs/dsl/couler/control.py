@@ -13,7 +13,8 @@ from couler_jobs.dsl.couler.leaves import asked_of, plain_text, text_of
 from couler_jobs.dsl.couler.order import CoulerScope, local
 from couler_jobs.dsl.couler.predicates import Repeat, side
 from couler_jobs.dsl.couler.recording import couler_scope, recording, scope_now
-from couler_jobs.dsl.producers import ItemValue, Variable
+from couler_jobs.dsl.leaf_values import ItemValue
+from couler_jobs.dsl.producers import Variable
 from couler_jobs.dsl.values import Condition, Handle
 from couler_jobs.errors import DeclarationError
 from couler_jobs.spec import model

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, Any
 
-from couler_jobs.dsl.producers import Path, Producer, TextValue, Variable
+from couler_jobs.dsl.leaf_values import TextValue
+from couler_jobs.dsl.producers import Path, Producer, Variable
 from couler_jobs.dsl.values import Handle, producer_of
 from couler_jobs.errors import DeclarationError
 from couler_jobs.spec import model
