@@ -77,7 +77,7 @@ class Backend(ABC):
 
     @abstractmethod
     def suspend(self, name: str) -> RunInfo:
-        """Start no further step until it is resumed."""
+        """Start no further step until it is resumed. `Rejected` for one that has ended."""
 
     @abstractmethod
     def resume(
@@ -86,7 +86,7 @@ class Backend(ABC):
         """Go on after `suspend`, or past suspend templates (all, or the node of that name).
 
         `answers` are what the named node asks for: `Rejected` for others, and where one without a
-        default is missing, which leaves it waiting.
+        default is missing, which leaves it waiting. `Rejected` for a run that has ended.
         """
 
     @abstractmethod

@@ -9,6 +9,7 @@ from typing import Any
 
 from couler_jobs.backends.base import Backend
 from couler_jobs.backends.choose import choose
+from couler_jobs.backends.ended import refuse_ended
 from couler_jobs.config import Settings
 from couler_jobs.errors import BackendError, NotFound, Unavailable, WaitTimeout, WorkflowFailed
 from couler_jobs.runs.log import Log
@@ -185,13 +186,13 @@ class Run:
 
         answers: what a suspend step asks for, by name; a text as it is, any other value as JSON.
         The step need not be named where only one waits for such answers. Raises NotFound for a
-        step that is not there (yet), Rejected for an answer that it does not ask for, and where
-        one without a default is missing.
+        step that is not there (yet), Rejected for an answer that it does not ask for, where one
+        without a default is missing, and for a run that has ended.
         """
         if not answers:
             return self._learn(self.backend.resume(self.name, node and self._node(node).name))
         said = {name: text_of(value) for name, value in answers.items()}
-        found = self._node(node) if node else asking(self.refresh().name, self._info.nodes, said)
+        found = self._node(node) if node else self._asking(said)
         return self._learn(self.backend.resume(self.name, found.name, said))
 
     def retry(self) -> Run:
@@ -246,6 +247,11 @@ class Run:
             return self.refresh().nodes[key]
         except KeyError as error:
             raise NotFound(f"{self.name}: {error.args[0]}") from None
+
+    def _asking(self, answers: Mapping[str, str]) -> NodeInfo:
+        info = self.refresh()._info
+        refuse_ended(info, "resumed")
+        return asking(info.name, info.nodes, answers)
 
     def _pods(self, key: str) -> list[str]:
         node = self._node(key)

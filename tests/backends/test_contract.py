@@ -231,6 +231,15 @@ def test_a_suspended_workflow_starts_nothing_until_it_is_resumed(backend: Backen
     wait_until(backend, run.name, lambda info: phase_of(info, "b") == "Succeeded")
 
 
+@pytest.mark.parametrize("command", ["true", "false"])
+def test_an_ended_workflow_is_neither_suspended_nor_resumed(backend: Backend, command: str) -> None:
+    run = backend.submit(workflow(sh("a", command)))
+    ended = finish(backend, run.name)
+    for call in (backend.suspend, backend.resume, lambda name: backend.resume(name, f"{name}.a")):
+        with pytest.raises(Rejected, match=rf"{run.name} has ended as {ended.phase}, so .* anew"):
+            call(run.name)
+
+
 def test_resume_goes_past_the_named_suspend_node_only(backend: Backend) -> None:
     run = backend.submit(workflow(pause("p"), pause("q"), sh("a", "true", "p && q")))
     wait_until(backend, run.name, lambda info: phase_of(info, "q") == "Running")

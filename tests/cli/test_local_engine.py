@@ -118,6 +118,9 @@ def test_a_time_out_is_124_and_the_run_can_be_stopped_and_deleted(
     assert program("stop", "sleeper").returncode == 0
     assert program("watch", "sleeper", "--timeout", "30").returncode == 1
     assert "sleeper  Failed" in program("list").stdout
+    resumed = program("resume", "sleeper")
+    assert (resumed.returncode, resumed.stdout) == (3, "")
+    assert "sleeper has ended as Failed, so it cannot be resumed: retry it" in resumed.stderr
     assert program("delete", "sleeper").returncode == 0
     assert program("list").stdout == ""
 

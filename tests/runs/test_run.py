@@ -228,6 +228,11 @@ def test_answers_find_the_step_that_asks_for_them() -> None:
     assert backend(run).asked[-1] == ("resume", "w", "w.ask", r'who="\u0024(HOME) \u007b\u007bx}}"')
 
 
+def test_answers_for_a_run_that_has_ended_are_an_error_that_says_so() -> None:
+    with pytest.raises(Rejected, match="w has ended as Succeeded, so it cannot be resumed"):
+        started(info("w", Phase.SUCCEEDED)).resume(answers={"ok": "yes"})
+
+
 def test_answers_that_no_step_asks_for_or_several_do_are_errors() -> None:
     with pytest.raises(NotFound, match="for the answers yes: ask asks for ok"):
         started(info("w", Phase.RUNNING, ASKS)).resume(answers={"yes": "1"})

@@ -14,9 +14,10 @@ from couler_jobs.backends.argo_server.streams import Log, Watch
 from couler_jobs.backends.argo_server.transport import HttpTransport, Transport
 from couler_jobs.backends.asked import answered, refuse_unanswered
 from couler_jobs.backends.base import Backend
+from couler_jobs.backends.ended import refuse_ended
 from couler_jobs.errors import ConfigError, NotFound, Rejected, Unavailable
 from couler_jobs.spec.parse import cron_info, run_info
-from couler_jobs.spec.status import CronInfo, LogLine, Manifest, NodeInfo, RunInfo
+from couler_jobs.spec.status import CronInfo, LogLine, Manifest, RunInfo
 
 if TYPE_CHECKING:
     from couler_jobs.config import Settings
@@ -159,6 +160,7 @@ class ArgoServerBackend(Backend):
 
     def suspend(self, name: str) -> RunInfo:
         """Start no further step until it is resumed."""
+        refuse_ended(self.get(name), "suspended")
         return self._run(api.suspend(self.namespace, name))
 
     def resume(
@@ -168,10 +170,13 @@ class ArgoServerBackend(Backend):
 
         Of a node that asks, the server is told all answers: it would let it go on without them.
         """
+        run = self.get(name)
+        refuse_ended(run, "resumed")
         if node is None:
-            refuse_unanswered(self.get(name).nodes.values())
-            return self._run(api.resume(self.namespace, name))
-        found = self._node(name, node)
+            return self._resume_all(run)
+        found = run.nodes.get(node)
+        if found is None:
+            raise NotFound(f"Workflow {name} has no node {node}.")
         if said := answered(found, answers or {}):
             return self._run(api.answer(self.namespace, name, found.id, said))
         return self._run(api.resume(self.namespace, name, found.id))
@@ -244,11 +249,9 @@ class ArgoServerBackend(Backend):
     def _run(self, request: Request) -> RunInfo:
         return run_info(self._server.ask(request))
 
-    def _node(self, name: str, node: str) -> NodeInfo:
-        found = self.get(name).nodes.get(node)
-        if found is None:
-            raise NotFound(f"Workflow {name} has no node {node}.")
-        return found
+    def _resume_all(self, run: RunInfo) -> RunInfo:
+        refuse_unanswered(run.nodes.values())
+        return self._run(api.resume(self.namespace, run.name))
 
     def _shut_down(self, request: Request, name: str) -> RunInfo:
         try:
@@ -260,7 +263,7 @@ class ArgoServerBackend(Backend):
             return run  # it had ended before we came
         if there.get("spec", {}).get("suspend"):
             # The controller looks no further at a suspended workflow, not even to end it.
-            return self.resume(name)
+            return self._resume_all(self.get(name))
         return run_info(there)
 
 

@@ -12,6 +12,7 @@ from couler_jobs.backends import submissions
 from couler_jobs.backends.argo_server.answers import Conflict
 from couler_jobs.backends.asked import answered
 from couler_jobs.backends.base import Backend
+from couler_jobs.backends.ended import refuse_ended
 from couler_jobs.backends.kubernetes import derived, nodes, secrets, streams
 from couler_jobs.backends.kubernetes.checks import check_cron, check_workflow
 from couler_jobs.backends.kubernetes.objects import Object, Objects, Resource, meta
@@ -168,8 +169,7 @@ class KubernetesBackend(Backend):
 
     def suspend(self, name: str) -> RunInfo:
         """Start no further step until it is resumed."""
-        if self.get(name).ended:
-            raise Rejected(f"Workflow {name} has ended, so it cannot be suspended.")
+        refuse_ended(self.get(name), "suspended")
         return self._changed(name, {"spec": {"suspend": True}})
 
     def resume(
@@ -306,6 +306,7 @@ class KubernetesBackend(Backend):
     def _resume(self, name: str, node: str | None, said: Mapping[str, str]) -> RunInfo:
         there = self._objects.get(Resource.WORKFLOW, name)
         run = run_info(nodes.unpacked(there))
+        refuse_ended(run, "resumed")
         if node is not None:
             if node not in run.nodes:
                 raise NotFound(f"Workflow {name} has no node {node}.")

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from couler_jobs.backends.asked import answered, refuse_unanswered
+from couler_jobs.backends.ended import refuse_ended
 from couler_jobs.backends.local import launching, logs, names
 from couler_jobs.backends.local.cache import Cache
 from couler_jobs.backends.local.config_map_values import fill_from_config_maps
@@ -238,17 +239,20 @@ class LocalBackend(Crons):
         return self._ask(name, Request(action="terminate", at=time.time()), shutdown="Terminate")
 
     def suspend(self, name: str) -> RunInfo:
-        """Start no further step until it is resumed; nothing happens to one that has ended."""
+        """Start no further step until it is resumed. `Rejected` for one that has ended."""
+        refuse_ended(self.get(name), "suspended")
         return self._ask(name, Request(action="suspend", at=time.time()), suspended=True)
 
     def resume(
         self, name: str, node: str | None = None, answers: Mapping[str, str] | None = None
     ) -> RunInfo:
         """Go on; past one suspend node if `node` names it, `NotFound` if there is none."""
+        run = self.get(name)
+        refuse_ended(run, "resumed")
         if node is None:
-            refuse_unanswered(self.get(name).nodes.values())
+            refuse_unanswered(run.nodes.values())
             return self._ask(name, Request(action="resume", at=time.time()), suspended=False)
-        found = self.get(name).nodes.get(node)
+        found = run.nodes.get(node)
         if found is None or found.type != "Suspend":
             raise NotFound(f"{name} has no suspend node named {node} (yet).")
         said = answered(found, answers or {}) if found.waits else {}

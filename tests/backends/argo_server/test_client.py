@@ -247,6 +247,16 @@ def test_suspend_and_resume_go_to_and_fro(argo: FakeArgo, backend: ArgoServerBac
     assert not backend.resume("run").suspended
 
 
+@pytest.mark.parametrize(("call", "word"), [("suspend", "suspended"), ("resume", "resumed")])
+def test_what_has_ended_is_neither_suspended_nor_resumed(
+    argo: FakeArgo, backend: ArgoServerBackend, call: str, word: str
+) -> None:
+    argo.put("workflows", "run", status={"phase": "Failed"})
+    with pytest.raises(Rejected, match=f"run has ended as Failed, .*{word}: retry it, .* anew"):
+        getattr(backend, call)("run")
+    assert not any(request.method == "PUT" for request in argo.requests)
+
+
 def test_a_suspend_node_is_resumed_by_its_id(argo: FakeArgo, backend: ArgoServerBackend) -> None:
     node = {"id": "run-1", "name": "run[0].ask", "type": "Suspend", "phase": "Running"}
     argo.put("workflows", "run", status={"nodes": {"run-1": node}})

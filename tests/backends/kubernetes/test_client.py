@@ -178,13 +178,14 @@ def test_a_stop_does_not_weaken_a_terminate(
     assert backend.stop("run").shutdown == "Terminate"
 
 
-def test_what_has_ended_is_neither_stopped_nor_suspended(
+def test_what_has_ended_is_neither_stopped_suspended_nor_resumed(
     backend: KubernetesBackend, objects: MemoryObjects
 ) -> None:
     objects.add(W, "run", status={"phase": "Succeeded"})
     assert backend.stop("run").shutdown == ""
-    with pytest.raises(Rejected, match="run has ended"):
-        backend.suspend("run")
+    for call in (backend.suspend, backend.resume):
+        with pytest.raises(Rejected, match="run has ended as Succeeded"):
+            call("run")
 
 
 def test_resume_ends_a_suspension_and_every_waiting_node(
