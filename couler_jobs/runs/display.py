@@ -8,7 +8,7 @@ from collections.abc import Callable, Sequence
 from datetime import datetime
 from html import escape
 
-from couler_jobs.runs.nodes import shown_name, told_steps, waiting
+from couler_jobs.runs.nodes import shown_name, told_name, told_steps, waiting
 from couler_jobs.spec.status import NodeInfo, Phase, RunInfo
 
 MOST_ROWS = 200  #: of steps in a table; a reader of more looks into `run.nodes`
@@ -82,9 +82,10 @@ def as_html(info: RunInfo) -> str:
     """The same as a table; everything is escaped, and there is no script in it."""
     head = "".join(f"<th>{title}</th>" for title in ("Step", "Phase", "Duration", "Message"))
     body = "".join(_html_row(row) for row in _rows(info))
+    table = f"<table><tr>{head}</tr>{body}</table>" if body else ""
     more = "".join(f"<div>{escape(line)}</div>" for line in _more(info, in_python))
     title = f"<b>{escape(info.name)}</b> {_html_phase(info.phase)} {escape(info.message)}"
-    return f"<div>{title}<table><tr>{head}</tr>{body}</table>{more}</div>"
+    return f"<div>{title}{table}{more}</div>"
 
 
 def duration(started: datetime | None, finished: datetime | None) -> str:
@@ -116,12 +117,13 @@ def _heading(info: RunInfo) -> str:
 
 
 def _rows(info: RunInfo) -> list[tuple[str, str, str, str]]:
-    return [_row(node) for node in told_steps(info.nodes)[:MOST_ROWS]]
+    return [_row(node, info) for node in told_steps(info.nodes)[:MOST_ROWS]]
 
 
-def _row(node: NodeInfo) -> tuple[str, str, str, str]:
+def _row(node: NodeInfo, info: RunInfo) -> tuple[str, str, str, str]:
     took = duration(node.started_at, node.finished_at)
-    return step_name(node.display_name), str(node.phase), took, one_line(said_of(node))
+    name = one_line(told_name(node, info.nodes))
+    return name, str(node.phase), took, one_line(said_of(node))
 
 
 def _more(info: RunInfo, way: Way) -> list[str]:

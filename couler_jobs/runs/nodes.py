@@ -81,6 +81,14 @@ def _shown_item(item: str) -> str:
     return value if isinstance(value, str) else text
 
 
+def told_name(node: NodeInfo, nodes: Mapping[str, NodeInfo]) -> str:
+    """What a reader calls it: the only attempt of a step that may be retried as that step."""
+    step = node.name.removesuffix("(0)")
+    parent = nodes.get(step)
+    is_only = parent is not None and parent.type == "Retry" and f"{step}(1)" not in nodes
+    return shown_name(parent.display_name if parent and is_only else node.display_name)
+
+
 def _names(node: NodeInfo) -> tuple[str, str, str]:
     return node.display_name, shown_name(node.display_name), shown_name(node.name)
 

@@ -13,7 +13,7 @@ from couler_jobs.backends.ended import refuse_ended
 from couler_jobs.config import Settings
 from couler_jobs.errors import BackendError, NotFound, Unavailable, WaitTimeout, WorkflowFailed
 from couler_jobs.runs.log import Log
-from couler_jobs.runs.nodes import Nodes, asking, first_failed, pods_of, shown_name
+from couler_jobs.runs.nodes import Nodes, asking, first_failed, pods_of, told_name
 from couler_jobs.runs.values import decoded, text_of
 from couler_jobs.spec.status import LogLine, NodeInfo, Phase, RunInfo
 
@@ -278,7 +278,7 @@ def _because(info: RunInfo, culprit: NodeInfo) -> str:
     why = f": {culprit.message.rstrip('.')}" if culprit.message else ""
     if culprit.name == info.name:  # the run is this one step
         return f"{info.name} ended as {info.phase}{why}."
-    step = f"its step {shown_name(culprit.display_name)} ended as {culprit.phase}"
+    step = f"its step {told_name(culprit, info.nodes)} ended as {culprit.phase}"
     return f"{info.name} ended as {info.phase}, because {step}{why}."
 
 

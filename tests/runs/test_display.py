@@ -63,6 +63,10 @@ def test_the_table_escapes_what_it_shows() -> None:
     assert html.count("&lt;script&gt;") == 3
 
 
+def test_a_run_without_steps_has_no_table() -> None:
+    assert "<table" not in as_html(info("w", Phase.PENDING))
+
+
 def test_a_long_run_is_cut_and_says_so() -> None:
     run = info("w", Phase.SUCCEEDED, *(node(f"w.s{n}") for n in range(MOST_ROWS + 2)))
     assert as_text(run).endswith("and 2 more steps")

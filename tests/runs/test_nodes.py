@@ -12,6 +12,7 @@ from couler_jobs.runs.nodes import (
     pods_of,
     shown_name,
     steps_of,
+    told_name,
     told_steps,
     waiting,
 )
@@ -148,6 +149,19 @@ def test_the_attempt_of_a_retry_that_failed_is_the_culprit() -> None:
     found = first_failed(nodes)
     assert found is not None
     assert found.name == "w.f(0)"
+
+
+@pytest.mark.parametrize(
+    ("attempts", "told"),
+    [(["f(0)"], ["f"]), (["f(0)", "f(1)"], ["f(0)", "f(1)"])],
+    ids=["one", "several"],
+)
+def test_an_attempt_is_numbered_where_there_are_several(
+    attempts: list[str], told: list[str]
+) -> None:
+    tries = [node(f"w.{name}") for name in attempts]
+    nodes = by_name(node("w.f", type="Retry"), *tries)
+    assert [told_name(one, nodes) for one in tries] == told
 
 
 def test_items_of_a_loop_are_in_the_order_of_their_numbers() -> None:
