@@ -40,10 +40,13 @@ def in_namespace(manifest: Manifest, namespace: str, where: str) -> Object:
 
 
 def named(manifest: Manifest, namespace: str, where: str) -> Object:
-    """The manifest with a name and our annotation; those of a caller stay."""
+    """The manifest with a name and our annotation; those of a caller stay.
+
+    A `generateName` stays too: it tells which workflow this is a run of.
+    """
     ours = in_namespace(manifest, namespace, where)
     metadata = ours["metadata"]
-    prefix = metadata.pop("generateName", "")
+    prefix = metadata.get("generateName")
     if not metadata.get("name"):
         if not prefix:
             raise Rejected("The manifest has neither metadata.name nor metadata.generateName.")

@@ -1,6 +1,8 @@
 """A run as a JUnit report, which CI systems show as tests: a test case a step.
 
 How a step ended is how its last attempt did; what became of each of several stands in its output.
+A case is named by the workflow, not by the run, so that its history goes on from run to run; the
+suite has the run's name.
 """
 
 from __future__ import annotations
@@ -64,9 +66,17 @@ def _names(steps: Mapping[str, Sequence[NodeInfo]], info: RunInfo) -> dict[str, 
     short = {step: _whole_of(step, tries, info).display_name for step, tries in steps.items()}
     alike = Counter(short.values())
     return {
-        step: shown_name(name if alike[name] == 1 else step.removeprefix(f"{info.name}."))
+        step: shown_name(
+            _lasting(name, info) if alike[name] == 1 else step.removeprefix(f"{info.name}.")
+        )
         for step, name in short.items()
     }
+
+
+def _lasting(name: str, info: RunInfo) -> str:
+    """A step's name in which the workflow's stands for the run's: `nightly.onExit`."""
+    rest = name.removeprefix(info.name)
+    return f"{info.workflow}{rest}" if rest != name and rest[:1] in ("", ".", "(") else name
 
 
 def _whole_of(step: str, attempts: Sequence[NodeInfo], info: RunInfo) -> NodeInfo:
@@ -80,7 +90,7 @@ def _case(
     last = attempts[-1]
     whole = _whole_of(step, attempts, info)
     case = ET.Element("testcase", name=_legal(name))
-    case.set("classname", _legal(f"{info.name}.{whole.template_name}".rstrip(".")))
+    case.set("classname", _legal(f"{info.workflow}.{whole.template_name}".rstrip(".")))
     case.set("time", _seconds(whole))
     if whole.phase in BAD:
         tag = "failure" if whole.phase is Phase.FAILED else "error"
@@ -106,7 +116,8 @@ def _told(attempts: Sequence[NodeInfo]) -> str:
 
 def _whole(info: RunInfo) -> ET.Element:
     """What failed is not one of the steps, or it has not ended."""
-    case = ET.Element("testcase", name=_legal(info.name), classname=_legal(info.name))
+    case = ET.Element("testcase", name=_legal(info.workflow))
+    case.set("classname", _legal(info.workflow))
     case.set("time", _seconds(info))
     why = info.message or f"The run's phase is {info.phase}."
     ET.SubElement(case, "error", message=_legal(why), type=str(info.phase))

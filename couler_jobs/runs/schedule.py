@@ -11,10 +11,7 @@ from couler_jobs.backends.base import Backend
 from couler_jobs.backends.choose import choose
 from couler_jobs.config import Settings
 from couler_jobs.runs.run import Run
-from couler_jobs.spec.status import CronInfo
-
-CRON_LABEL = "workflows.argoproj.io/cron-workflow"
-"""What Argo's controller writes onto each run of a cron workflow."""
+from couler_jobs.spec.status import CRON_LABEL, CronInfo
 
 
 class Schedule:

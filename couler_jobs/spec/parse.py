@@ -24,6 +24,7 @@ def run_info(workflow: Mapping[str, Any]) -> RunInfo:
         name=_text(metadata.get("name")),
         uid=_text(metadata.get("uid")),
         namespace=_text(metadata.get("namespace")),
+        generate_name=_text(metadata.get("generateName")),
         phase=_phase(status.get("phase")),
         message=_text(status.get("message")),
         progress=_text(status.get("progress")),

@@ -15,6 +15,9 @@ from typing import Any, TypedDict
 Manifest = Mapping[str, Any]
 """A manifest: the plain dict that YAML or JSON text of it gives."""
 
+CRON_LABEL = "workflows.argoproj.io/cron-workflow"
+"""What a run of a cron workflow carries: that one's name."""
+
 EMPTY: Mapping[str, Any] = MappingProxyType({})
 
 
@@ -87,6 +90,7 @@ class RunInfo:
     name: str
     uid: str
     namespace: str = ""
+    generate_name: str = ""  #: what its name was made of, where it was generated
     phase: Phase = Phase.PENDING
     message: str = ""
     progress: str = ""
@@ -106,6 +110,12 @@ class RunInfo:
     def ended(self) -> bool:
         """Whether nothing more will happen to it."""
         return self.phase.ended
+
+    @property
+    def workflow(self) -> str:
+        """The name that all runs of this workflow share: `nightly` of `nightly-x7k2p`."""
+        generated = self.generate_name.rstrip("-.")
+        return self.labels.get(CRON_LABEL) or generated or self.name
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -14,8 +14,7 @@ from couler_jobs.backends.base import Backend
 from couler_jobs.backends.local.client import LocalBackend
 from couler_jobs.config import Settings
 from couler_jobs.errors import NotFound
-from couler_jobs.runs.schedule import CRON_LABEL
-from couler_jobs.spec.status import CronInfo, Manifest, RunInfo
+from couler_jobs.spec.status import CRON_LABEL, CronInfo, Manifest, RunInfo
 
 BACKENDS = ["local", "argo-server", "kubernetes"]
 KUBECONFIG = "COULER_JOBS_TEST_KUBECONFIG"

@@ -84,6 +84,13 @@ def test_a_generated_name_begins_with_its_prefix(backend: Backend) -> None:
     assert run.name != "test-"
 
 
+def test_a_run_knows_the_workflow_that_its_name_was_generated_for(backend: Backend) -> None:
+    run = backend.submit(workflow(sh("a", "true")))
+    assert [one.workflow for one in (run, backend.get(run.name))] == ["test", "test"]
+    finish(backend, run.name)
+    assert backend.resubmit(run.name).workflow == "test"
+
+
 def test_the_same_name_is_never_run_twice(backend: Backend) -> None:
     name = named()
     first = backend.submit(workflow(sh("a", "true"), name=name))

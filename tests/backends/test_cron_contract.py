@@ -15,7 +15,7 @@ from couler_jobs.backends.base import Backend
 from couler_jobs.backends.local import daemon
 from couler_jobs.backends.local.client import LocalBackend
 from couler_jobs.errors import NotFound, Rejected
-from couler_jobs.runs.schedule import CRON_LABEL
+from couler_jobs.spec.status import CRON_LABEL
 from couler_jobs.submission import target_of
 from tests.backends.workflows import finish, sh, workflow
 

@@ -9,8 +9,7 @@ from typing import Any
 import pytest
 
 from couler_jobs.cli import main
-from couler_jobs.runs.schedule import CRON_LABEL
-from couler_jobs.spec.status import Phase
+from couler_jobs.spec.status import CRON_LABEL, Phase
 from tests.runs.fake import FakeBackend, info
 from tests.test_scheduling import CRON
 from tests.test_submission import HELLO

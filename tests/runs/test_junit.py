@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import timedelta
+from typing import Any
 from xml.etree import ElementTree as ET
 
 from hypothesis import given
@@ -10,7 +11,7 @@ from hypothesis import strategies as st
 
 from couler_jobs.runs.junit import as_xml, report
 from couler_jobs.runs.run import Run
-from couler_jobs.spec.status import NodeInfo, Phase, RunInfo
+from couler_jobs.spec.status import CRON_LABEL, NodeInfo, Phase, RunInfo
 from tests.runs.fake import BEGAN, FakeBackend, info, node
 
 
@@ -30,6 +31,38 @@ def test_there_is_a_case_for_each_step() -> None:
     assert counts(suite) == {"tests": "1", "failures": "0", "errors": "0", "skipped": "0"}
     assert suite[0].attrib == {"name": "a", "classname": "w.t", "time": "2.000"}
     assert (suite.get("time"), suite.get("timestamp")) == ("3.000", "2026-01-02T03:04:05")
+
+
+GENERATED: dict[str, Any] = {"generate_name": "nightly-"}
+
+
+def test_cases_are_named_alike_in_each_run_of_a_workflow() -> None:
+    def identities(name: str) -> list[tuple[str | None, str | None]]:
+        steps = [node(f"{name}.{step}") for step in ("a", "g.f", "h.f")]
+        handler = node(f"{name}.onExit", display_name=f"{name}.onExit")
+        run = info(name, Phase.SUCCEEDED, *steps, handler, **GENERATED)
+        return [(case.get("classname"), case.get("name")) for case in suite_of(run)]
+
+    found = identities("nightly-x7k2p")
+    assert found == [("nightly.t", name) for name in ("a", "g.f", "h.f", "nightly.onExit")]
+    assert found == identities("nightly-b2c3d")
+
+
+def test_a_run_that_is_one_step_or_failed_as_a_whole_is_named_by_the_workflow() -> None:
+    name = "nightly-x7k2p"
+    alone = info(name, Phase.SUCCEEDED, node(name), **GENERATED)
+    whole = info(name, Phase.FAILED, node(f"{name}.a"), **GENERATED)
+    cases = [suite_of(run)[-1] for run in (alone, whole)]
+    assert [(case.get("classname"), case.get("name")) for case in cases] == [
+        ("nightly.t", "nightly"),
+        ("nightly", "nightly"),
+    ]
+    assert suite_of(alone).get("name") == name
+
+
+def test_runs_of_a_schedule_are_named_by_it() -> None:
+    tick = info("nightly-1795374420", labels={CRON_LABEL: "nightly"})
+    assert tick.workflow == "nightly"
 
 
 def test_a_failed_step_has_its_message_and_its_last_lines() -> None:

@@ -9,8 +9,8 @@ from zoneinfo import ZoneInfo
 import pytest
 
 from couler_jobs.errors import NotFound
-from couler_jobs.runs.schedule import CRON_LABEL, Schedule
-from couler_jobs.spec.status import CronInfo
+from couler_jobs.runs.schedule import Schedule
+from couler_jobs.spec.status import CRON_LABEL, CronInfo
 from tests.runs.fake import FakeBackend, info
 
 NIGHTLY = CronInfo(

@@ -74,6 +74,7 @@ MISTAKES: Mapping[str, type[BackendError]] = {
     "trying to send message larger than max": Rejected,
     "Too many: ": Rejected,
     "strconv.ParseUint": Rejected,
+    "create request failed due to timeout": Unavailable,  # without a code in Argo 3.5 and 3.6
     "nil pointer dereference": NotFound,  # get of a workflow with another uid
 }
 """Sentences that mean something else than the code they come with."""

@@ -28,7 +28,7 @@ NEBARI_ROLES = (
 )
 """What a 403 means on Nebari, where Keycloak's roles decide."""
 
-_META = ("name", "namespace", "uid", "labels", "annotations", "creationTimestamp")
+_META = ("name", "generateName", "namespace", "uid", "labels", "annotations", "creationTimestamp")
 _STATUS = ("phase", "message", "progress", "startedAt", "finishedAt")
 _LIST_FIELDS = ",".join(
     [

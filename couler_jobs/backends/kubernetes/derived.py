@@ -6,8 +6,9 @@ from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 
+from couler_jobs.spec.status import CRON_LABEL
+
 PREFIX = "workflows.argoproj.io/"
-CRON_LABEL = f"{PREFIX}cron-workflow"
 RESUBMITTED = f"{PREFIX}resubmitted-from-workflow"
 SCHEDULED = f"{PREFIX}scheduled-time"
 _INSTANCE = f"{PREFIX}controller-instanceid"

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from couler_jobs.backends.base import Backend
 from couler_jobs.backends.local import daemon, names
 from couler_jobs.errors import Rejected
-from couler_jobs.spec.status import CronInfo, Manifest, RunInfo
+from couler_jobs.spec.status import CRON_LABEL, CronInfo, Manifest, RunInfo
 
 if TYPE_CHECKING:
     from couler_jobs.backends.local.cron_store import CronStore, StoredCron
@@ -89,7 +89,7 @@ class Crons(Backend):
         return self.submit(run_manifest(cron, naming, datetime.now(UTC)))
 
     def _cron_info(self, cron: StoredCron) -> CronInfo:
-        from couler_jobs.backends.local.ticking import CRON_LABEL, complaints
+        from couler_jobs.backends.local.ticking import complaints
 
         runs = self.list({CRON_LABEL: cron.name})
         tick = cron.last_run

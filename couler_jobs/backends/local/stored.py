@@ -71,6 +71,7 @@ class StoredRun:
             name=self.name,
             uid=self.uid,
             namespace=self.namespace,
+            generate_name=self.manifest["metadata"].get("generateName") or "",
             phase=self.phase,
             message=self.message,
             progress=progress(by_name.values()) if by_name else "",

@@ -24,12 +24,11 @@ from couler_jobs.backends.local.engine.driver import Engine
 from couler_jobs.backends.local.stored import StoredRun
 from couler_jobs.errors import NotFound
 from couler_jobs.spec.cron import next_times
-from couler_jobs.spec.status import Phase, RunInfo
+from couler_jobs.spec.status import CRON_LABEL, Phase, RunInfo
 
 if TYPE_CHECKING:
     from couler_jobs.backends.local.client import LocalBackend
 
-CRON_LABEL = "workflows.argoproj.io/cron-workflow"
 SCHEDULED_TIME = "workflows.argoproj.io/scheduled-time"
 
 _logger = logging.getLogger("couler_jobs.cron")

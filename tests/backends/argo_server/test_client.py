@@ -70,7 +70,7 @@ def test_a_generated_name_is_chosen_before_it_is_sent(
     run = backend.submit({**manifest(), "metadata": {"generateName": "x" * 80}})
     sent = json.loads(argo.requests[0].body or b"")["workflow"]["metadata"]
     assert sent["name"] == run.name
-    assert "generateName" not in sent
+    assert sent["generateName"] == run.generate_name == run.workflow == "x" * 80
     assert len(run.name) <= 63
 
 

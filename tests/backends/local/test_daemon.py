@@ -16,9 +16,8 @@ import pytest
 
 from couler_jobs.backends.local import daemon
 from couler_jobs.backends.local.client import LocalBackend
-from couler_jobs.backends.local.ticking import CRON_LABEL
 from couler_jobs.errors import Unavailable
-from couler_jobs.spec.status import Phase
+from couler_jobs.spec.status import CRON_LABEL, Phase
 from tests.backends.local.test_ticking import cron
 
 FAST = "@every 1s"

@@ -12,7 +12,6 @@ import pytest
 from couler_jobs.backends.local.client import LocalBackend
 from couler_jobs.backends.local.cron import TickDecision
 from couler_jobs.backends.local.ticking import (
-    CRON_LABEL,
     SCHEDULED_TIME,
     Told,
     _forget_old,
@@ -22,7 +21,7 @@ from couler_jobs.backends.local.ticking import (
     tick_all,
 )
 from couler_jobs.errors import NotFound, Rejected
-from couler_jobs.spec.status import Phase
+from couler_jobs.spec.status import CRON_LABEL, Phase
 from tests.backends.workflows import finish, sh, text_of, wait_until, workflow
 
 NOON = datetime(2026, 11, 22, 12, tzinfo=UTC).timestamp()
