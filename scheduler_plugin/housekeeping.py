@@ -14,10 +14,10 @@ from typing import Any
 
 from couler_jobs.errors import BackendError, ConfigError, NotFound
 from scheduler_plugin import retention, runtime_parameters
+from scheduler_plugin.decisions import job_id_of
 from scheduler_plugin.definitions import Definitions
 from scheduler_plugin.ended_records import EndedRecords, Selection
 from scheduler_plugin.errors import JobRefused, StagingFailed
-from scheduler_plugin.reconcile import job_id_of
 from scheduler_plugin.records import AT_ONCE, milliseconds
 from scheduler_plugin.retention import KEEP_ALL, Retention
 

@@ -49,7 +49,7 @@ PAINS: Mapping[str, tuple[str, ...]] = {
         "scheduler_plugin/test_rest.py::test_a_stopped_job_is_stopped_and_keeps_its_start_time",
         "scheduler_plugin/test_jobs.py::test_a_terminated_run_is_healed",
         "scheduler_plugin/test_jobs.py::test_a_job_whose_workflow_was_deleted_is_failed",
-        "scheduler_plugin/test_reconcile.py::test_a_stop_by_the_user_outlives_a_later_success",
+        "scheduler_plugin/test_decisions.py::test_a_stop_by_the_user_outlives_a_later_success",
         "scheduler_plugin/test_definitions.py::test_overlapping_ticks_end_each_its_own_record",
     ),
     "Cleaning up is one click for each of a hundred thousand runs.": (

@@ -12,6 +12,7 @@ from couler_jobs.errors import CoulerJobsError, Forbidden, NotFound, Unavailable
 from couler_jobs.spec.status import Phase
 from scheduler_plugin import in_pod, staging
 from scheduler_plugin.config import Settings
+from scheduler_plugin.decisions import SENDING_MILLISECONDS
 from scheduler_plugin.downloads import job_files, local_folder
 from scheduler_plugin.environments import Environments
 from scheduler_plugin.errors import (
@@ -25,7 +26,6 @@ from scheduler_plugin.jobs import Jobs
 from scheduler_plugin.labels import workflow_name
 from scheduler_plugin.orders import JobRequest
 from scheduler_plugin.pod import DB_URL_VARIABLE, RECORDING
-from scheduler_plugin.reconcile import SENDING_MILLISECONDS
 from scheduler_plugin.records import JobsQuery, Records, milliseconds
 from scheduler_plugin.status import JobStatus, Outcome
 from scheduler_plugin.step_requests import RecordStatus

@@ -15,7 +15,7 @@ from filelock import FileLock
 
 from couler_jobs.errors import Forbidden, Unavailable
 from couler_jobs.spec.status import CronInfo, Phase, RunInfo
-from scheduler_plugin import labels, reconcile, staging
+from scheduler_plugin import decisions, labels, reconcile, staging
 from scheduler_plugin.config import Settings
 from scheduler_plugin.database import Database
 from scheduler_plugin.definition_records import DefinitionRecords
@@ -29,7 +29,7 @@ from scheduler_plugin.status import ENDED, JobStatus, Outcome
 
 from .standin import StandIn
 
-LATER = timedelta(seconds=reconcile.SENDING_MILLISECONDS / 1000 + 1)
+LATER = timedelta(seconds=decisions.SENDING_MILLISECONDS / 1000 + 1)
 
 
 @pytest.fixture

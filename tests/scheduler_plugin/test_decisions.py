@@ -6,15 +6,15 @@ import pytest
 
 from couler_jobs.spec.status import Phase, RunInfo
 from scheduler_plugin import labels
-from scheduler_plugin.reconcile import (
+from scheduler_plugin.decisions import (
     SENDING_MILLISECONDS,
     decide,
     decide_again,
     is_settled,
     is_stranger,
     job_id_of,
-    read_outbox,
 )
+from scheduler_plugin.reconcile import read_outbox
 from scheduler_plugin.records import Ending, Job
 from scheduler_plugin.status import JobStatus, Outcome
 
