@@ -15,6 +15,7 @@ from couler_jobs.compiler.targets import fitted
 from couler_jobs.errors import CompileError
 from couler_jobs.spec import graph as order
 from couler_jobs.spec import model
+from couler_jobs.spec.overlay import overlaid
 from couler_jobs.spec.versions import Target, parse_target
 
 Fields = dict[str, Any]
@@ -61,8 +62,10 @@ def _written(workflow: model.Workflow, version: Target) -> Fields:
         spec["activeDeadlineSeconds"] = workflow.timeout
     if arguments := _inputs(workflow.parameters, workflow.artifacts, version):
         spec["arguments"] = arguments
-    spec |= _extra(workflow.extra, "WorkflowSpec", version, "spec")
-    spec["templates"] = [_template(template, version) for template in workflow.templates]
+    more = _extra(workflow.extra, "WorkflowSpec", version, "spec")
+    spec = overlaid(spec, more, "spec_extra", f"The workflow {workflow.name}")
+    templates = [_template(template, version) for template in workflow.templates]
+    spec["templates"] = templates + spec.pop("templates", [])
     return {
         "apiVersion": "argoproj.io/v1alpha1",
         "kind": workflow.kind,
@@ -103,7 +106,11 @@ def _template(template: model.Template, target: Target) -> Fields:
             found = _graph(template, target)
         else:
             found = _leaf(template, target)
-        return found | _extra(template.extra, "Template", target, f"The template {template.name}")
+        where = f"The template {template.name}"
+        more = _extra(template.extra, "Template", target, where)
+        if policy := (more.get("retryStrategy") or {}).get("retryPolicy"):  # no word says it
+            found.setdefault("retryStrategy", {})["retryPolicy"] = policy
+        return overlaid(found, more, "template_extra", where)
 
 
 def _leaf(leaf: model.Pod | model.Plain, target: Target) -> Fields:
@@ -125,15 +132,12 @@ def _pod(pod: model.Pod, target: Target) -> Fields:
         return {"containerSet": _container_set(pod, target)}
     kind = "container" if pod.container.source is None else "script"
     types = {"container": "Container", "script": "ScriptTemplate"}
-    more = _extra(pod.container.extra, types[kind], target, f"The {kind} of {pod.name}")
-    return {kind: _with_more(_container(pod.container), more)}
-
-
-def _with_more(container: Fields, more: Fields) -> Fields:
-    """Further fields replace, but variables go behind those that hand a step its arguments."""
-    if "env" in container and isinstance(more.get("env"), list):
-        more = {**more, "env": [*container["env"], *more["env"]]}
-    return container | more
+    where = f"The {kind} of {pod.name}"
+    more = _extra(pod.container.extra, types[kind], target, where)
+    container = _container(pod.container)
+    if kind == "script" and "command" in more:
+        container.pop("command", None)  # no word says it
+    return {kind: overlaid(container, more, "container_extra", where)}
 
 
 def _container_set(pod: model.ContainerSet, target: Target) -> Fields:
@@ -146,9 +150,11 @@ def _container_node(
     pod: model.ContainerSet, member: tuple[str, model.Container, tuple[str, ...]], target: Target
 ) -> Fields:
     name, container, dependencies = member
-    more = _extra(container.extra, "ContainerNode", target, f"The container {name} of {pod.name}")
+    where = f"The container {name} of {pod.name}"
+    more = _extra(container.extra, "ContainerNode", target, where)
     needs = {"dependencies": list(dependencies)} if dependencies else {}
-    return _with_more({"name": name, **_container(container), **needs}, more)
+    own = {"name": name, **_container(container), **needs}
+    return overlaid(own, more, "container_extra", where)
 
 
 _PLAIN_TYPES = {

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import TypeAlias
 
-from couler_jobs.errors import CompileError
+from couler_jobs.errors import CompileError, DeclarationError
 from couler_jobs.spec import model
 from couler_jobs.spec.place import Place
 
@@ -72,9 +72,9 @@ def _said(place: Place | None, what: str, name: str) -> str:
 
 @contextmanager
 def blamed(place: Callable[[], Place | None]) -> Iterator[None]:
-    """A `CompileError` from inside names the line, unless it names one already."""
+    """An error of the program from inside names the line, unless it names one already."""
     try:
         yield
-    except CompileError as error:
+    except (CompileError, DeclarationError) as error:
         error.place = error.place or str(place() or "")
         raise

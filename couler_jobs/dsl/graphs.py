@@ -23,7 +23,6 @@ from couler_jobs.dsl.producers import (
     Variable,
     joined,
 )
-from couler_jobs.dsl.settings import overlaid
 from couler_jobs.dsl.typed import NOTHING, Annotation, encode, part_of
 from couler_jobs.dsl.values import Handle
 from couler_jobs.dsl.volumes import merged_claims
@@ -31,6 +30,7 @@ from couler_jobs.dsl.workflows import Workflow
 from couler_jobs.errors import DeclarationError
 from couler_jobs.spec import model, wire
 from couler_jobs.spec.names import parameter_name, template_name
+from couler_jobs.spec.overlay import overlaid
 from couler_jobs.spec.place import Place
 
 
@@ -91,7 +91,7 @@ def _spec_extra(extra: str, hooks: Mapping[str, Any], claims: Iterable[str]) -> 
     found: dict[str, Any] = {"hooks": hooks} if hooks else {}
     if claims:
         found["volumeClaimTemplates"] = merged_claims(map(json.loads, claims))
-    return json.dumps(overlaid(found, json.loads(extra))) if found else extra
+    return json.dumps(overlaid(found, json.loads(extra), "spec_extra")) if found else extra
 
 
 def _parameters(

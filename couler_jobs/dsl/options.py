@@ -9,11 +9,12 @@ from typing import Any
 
 from couler_jobs.dsl.entries import Entry
 from couler_jobs.dsl.hooks import Hook, hooks_of
-from couler_jobs.dsl.settings import overlaid, template_fields
+from couler_jobs.dsl.settings import template_fields
 from couler_jobs.dsl.units import check_resource, env_texts, extra_json, retry_policy, seconds
 from couler_jobs.dsl.volumes import mounted
 from couler_jobs.errors import DeclarationError
 from couler_jobs.spec import model
+from couler_jobs.spec.overlay import overlaid
 
 PULL_POLICIES = ("IfNotPresent", "Always", "Never")
 """When Kubernetes pulls an image."""
@@ -54,11 +55,15 @@ def pod_words(words: Mapping[str, Any]) -> dict[str, Any]:
         "env": env_texts(words.get("env")),
         "working_dir": words.get("working_dir"),
         "pull_policy": _pull_policy(words.get("pull_policy")),
-        "container_extra": extra_json(overlaid(container, words.get("container_extra") or {})),
-        "extra": extra_json(overlaid(template, words.get("template_extra") or {})),
+        "container_extra": _with_more(container, words, "container_extra"),
+        "extra": _with_more(template, words, "template_extra"),
         "claims": tuple(map(json.dumps, volumes.claims)),
         "hooks": hooks_of(words),
     }
+
+
+def _with_more(fields: Mapping[str, Any], words: Mapping[str, Any], word: str) -> str:
+    return extra_json(overlaid(fields, words.get(word) or {}, word))
 
 
 def _pull_policy(given: Any) -> str | None:

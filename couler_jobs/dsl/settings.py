@@ -48,20 +48,6 @@ def lock_fields(words: Mapping[str, Any]) -> Fields:
     return {"synchronization": found} if found else {}
 
 
-def overlaid(fields: Mapping[str, Any], extra: Mapping[str, Any]) -> Fields:
-    """The fields with further ones: lists go behind, mappings into each other, others replace."""
-    found = dict(fields)
-    for name, value in extra.items():
-        before = found.get(name)
-        if isinstance(before, list) and isinstance(value, list | tuple):
-            found[name] = [*before, *value]
-        elif isinstance(before, dict) and isinstance(value, Mapping):
-            found[name] = overlaid(before, value)
-        else:
-            found[name] = value
-    return found
-
-
 Convert = Callable[[str, Any], Any]
 
 

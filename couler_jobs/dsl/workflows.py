@@ -12,7 +12,7 @@ from couler_jobs.dsl import recorder, words
 from couler_jobs.dsl.fits import Check, checks_of
 from couler_jobs.dsl.hooks import Hook, hooks_of
 from couler_jobs.dsl.place import placed
-from couler_jobs.dsl.settings import lock_fields, overlaid, spec_fields
+from couler_jobs.dsl.settings import lock_fields, spec_fields
 from couler_jobs.dsl.steps import bind, check_signature, plain_function
 from couler_jobs.dsl.typed import Annotations, annotations_of
 from couler_jobs.dsl.units import extra_json, seconds
@@ -20,6 +20,7 @@ from couler_jobs.dsl.volumes import Mounted, mounted
 from couler_jobs.errors import DeclarationError
 from couler_jobs.spec import model
 from couler_jobs.spec.names import template_name, workflow_name
+from couler_jobs.spec.overlay import overlaid
 
 if TYPE_CHECKING:
     from typing import Unpack
@@ -163,7 +164,7 @@ def _workflow_options(options: Mapping[str, Any]) -> WorkflowOptions:
         mounted=found,
         hooks=hooks_of(options),
         locks=extra_json(local),
-        extra=extra_json(overlaid(fields, options.get("spec_extra") or {})),
+        extra=extra_json(overlaid(fields, options.get("spec_extra") or {}, "spec_extra")),
     )
 
 

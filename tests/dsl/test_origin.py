@@ -34,8 +34,8 @@ FOUND = {
         *(2, "the step x (spec.templates[1].container.resources.limits.memory)"),
     ),
     "the whole workflow": (
-        "@cj.workflow(spec_extra={'entrypoint': 'gone'})\ndef flow(): count('x')",
-        *(0, "the workflow flow (spec.entrypoint)"),
+        "@cj.workflow(spec_extra={'onExit': 'gone'})\ndef flow(): count('x')",
+        *(0, "the workflow flow (spec.onExit)"),
     ),
     "a workflow on a schedule": (
         "@cj.step(memory='2 GB')\ndef big() -> None: ...\n"

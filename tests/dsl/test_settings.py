@@ -91,6 +91,10 @@ AFFINITY: dict[str, Any] = {"nodeAffinity": {"preferredDuringSchedulingIgnoredDu
             {"template_extra": {"nodeSelector": {"b": "2"}}, "node_selector": {"a": "1"}},
             {"nodeSelector": {"a": "1", "b": "2"}},
         ),
+        (
+            {"retries": 2, "template_extra": {"retryStrategy": {"retryPolicy": "OnError"}}},
+            {"retryStrategy": {"limit": "2", "retryPolicy": "OnError"}},
+        ),
     ],
 )
 def test_a_word_of_a_step_is_a_field_of_its_template(
@@ -139,6 +143,11 @@ def test_a_word_of_a_step_is_a_field_of_its_template(
             {"resources": {"requests": {"amd.com/gpu": "2"}, "limits": {"amd.com/gpu": "2"}}},
         ),
         ({"container_extra": {"tty": True}}, {"tty": True}),
+        ({"container_extra": {"command": ["python3"]}}, {"command": ["python3"]}),
+        (
+            {"memory": "1Gi", "container_extra": {"resources": {"limits": {"cpu": "2"}}}},
+            {"resources": {"requests": {"memory": "1Gi"}, "limits": {"memory": "1Gi", "cpu": "2"}}},
+        ),
     ],
 )
 def test_a_word_of_a_step_is_a_field_of_its_container(
@@ -146,6 +155,50 @@ def test_a_word_of_a_step_is_a_field_of_its_container(
 ) -> None:
     found = template(compiled(flow_of(cj.step(**options)(work)), target), "work")["script"]
     assert {name: found[name] for name in fields} == fields
+
+
+@pytest.mark.parametrize(
+    ("options", "sentence"),
+    [
+        (
+            {"image": "a", "container_extra": {"image": "b"}},
+            r"The script of work: image is 'a' by image= and 'b' by container_extra",
+        ),
+        (
+            {"memory": "1Gi", "container_extra": {"resources": {"limits": {"memory": "2Gi"}}}},
+            r"resources\.limits\.memory is '1Gi' by memory=.* and '2Gi' by container_extra",
+        ),
+        (
+            {"retries": 2, "template_extra": {"retryStrategy": {"limit": 3}}},
+            r"retryStrategy\.limit is '2' by retries= or backoff= and '3' by template_extra",
+        ),
+        (
+            {"timeout": "1m", "template_extra": {"activeDeadlineSeconds": 5}},
+            r"The template work: activeDeadlineSeconds is 60 by timeout= and '5' by template_extra",
+        ),
+        (
+            {"node_selector": {"a": "1"}, "template_extra": {"nodeSelector": {"a": "2"}}},
+            r"nodeSelector\.a is '1' by node_selector= and '2' by template_extra",
+        ),
+    ],
+)
+def test_a_word_of_a_step_that_a_further_field_contradicts_is_an_error_of_its_line(
+    options: dict[str, Any], sentence: str
+) -> None:
+    with pytest.raises(DeclarationError, match=rf"test_settings\.py, line \d+: .*{sentence}"):
+        compiled(flow_of(cj.step(**options)(work)), "4.1")
+
+
+def test_a_word_of_a_workflow_that_a_further_field_contradicts_is_an_error() -> None:
+    said = r"parallelism is 2 by parallelism= and 3 by spec_extra: say it once"
+    with pytest.raises(DeclarationError, match=said):
+        compiled(flow_of(cj.step(work), parallelism=2, spec_extra={"parallelism": 3}), "4.1")
+
+
+def test_further_templates_stand_behind_those_of_the_program() -> None:
+    more = {"name": "more", "suspend": {}}
+    found = compiled(flow_of(cj.step(work), spec_extra={"templates": [more]}), "4.1")
+    assert [one["name"] for one in found["spec"]["templates"]] == ["flow", "work", "more"]
 
 
 def test_further_variables_stand_behind_those_that_hold_a_steps_arguments() -> None:
