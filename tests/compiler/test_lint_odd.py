@@ -59,6 +59,57 @@ def fetched(key: str) -> dict[str, Any]:
     return workflow({"inputs": {"parameters": [{"name": "m"}]}}, arguments={"parameters": [given]})
 
 
+def called(step: dict[str, Any], use: str = "true", *groups: list[Any]) -> dict[str, Any]:
+    """Steps: one of these fields, then one whose `when` uses the first, then more groups."""
+    second = {"name": "u", "template": "t", "when": use}
+    manifest = workflow()
+    manifest["spec"]["templates"] = [
+        {"name": "a", "steps": [[{"name": "s", **step}], [second], *groups]},
+        {"name": "t", "container": {"image": "x"}},
+    ]
+    return manifest
+
+
+def inline(*steps: dict[str, Any], **more: Any) -> dict[str, Any]:
+    """Steps inside of a step."""
+    return called({"inline": {"steps": [[step] for step in steps], **more}})
+
+
+def referring(name: str, template: str = "b", use: str = "true") -> dict[str, Any]:
+    return called({"templateRef": {"name": name, "template": template}}, use)
+
+
+def output(name: str, **more: Any) -> dict[str, Any]:
+    """A template whose output is known to the whole workflow by this name."""
+    made = {"name": "o", "valueFrom": {"path": "/o"}, "globalName": name}
+    files = {"artifacts": [{"name": "f", "path": "/f", "optional": True}]}
+    inputs = {"parameters": [{"name": "m", "value": "x"}], **files}
+    return workflow({"inputs": inputs, "outputs": {"parameters": [made]}, **more})
+
+
+def claimed(**status: Any) -> dict[str, Any]:
+    return workflow(
+        volumeClaimTemplates=[{"metadata": {"name": "v"}, "spec": {}, "status": status}]
+    )
+
+
+def given(**artifact: Any) -> dict[str, Any]:
+    arguments = {"artifacts": [{"name": "f", **artifact}]}
+    return called({"template": "t", "arguments": arguments, "when": "true"})
+
+
+def done(manifest_text: str) -> dict[str, Any]:
+    files = {"artifacts": [{"name": "f", "path": "/f", "optional": True}]}
+    resource = {"action": "create", "manifest": manifest_text}
+    template = {"name": "b", "inputs": files, "resource": resource}
+    manifest = workflow()
+    manifest["spec"]["templates"].append(template)
+    return manifest
+
+
+B = {"name": "b", "template": "t"}
+
+
 @pytest.mark.parametrize(
     "manifest",
     [
@@ -78,8 +129,22 @@ def fetched(key: str) -> dict[str, Any]:
         workflow({"podResources": {"requests": {"day": None}}}),
         opened("{{workflow.namespace}}"),
         fetched("{{=let x = 1; x"),
+        inline(B, {"name": "c", "template": "t", "when": "{{steps.b.status}} == x"}),
+        inline(B, outputs={"parameters": [{"name": "o", "value": "{{steps.b.outputs.result}}"}]}),
+        called({"template": "t"}, "true", []),
+        referring("{{workflow.name}}"),
+        referring("{{steps.name}}", use="{{steps.s.outputs.result}}"),
+        referring("real", "{{workflow.name}}", use="{{steps.s.exitCode}}"),
+        output("{{=nope}}"),
+        output("{{inputs.artifacts.f.path}}"),
+        output("{{inputs.parameters}}"),
+        output("o", activeDeadlineSeconds="{{inputs.artifacts.f.path}}"),
+        claimed(conditions=[{"type": "a", "status": "b", "lastProbeTime": "x"}]),
+        claimed(a=1),
+        given(http={"url": "x"}, globalName="{{"),
+        done("{{inputs.artifacts.f}}"),
     ],
-    ids=lambda manifest: str(manifest)[50:],
+    ids=lambda manifest: str({**manifest["metadata"], **manifest["spec"]})[:90],
 )
 def test_what_a_server_refused_has_an_error(manifest: dict[str, Any]) -> None:
     assert [found for found in lint(manifest) if found.severity == "error"]
@@ -99,8 +164,17 @@ def test_what_a_server_refused_has_an_error(manifest: dict[str, Any]) -> None:
         with_cpu(-5.0),
         opened("a}}"),
         fetched("key"),
+        inline(B, {"name": "c", "template": "t", "when": "{{item}} == x", "withItems": ["1"]}),
+        called({"inline": {"steps": [[], [B]]}}),
+        referring("{{steps.name}}", use="{{steps.s.status}} == x"),
+        referring("real", "{{workflow.name}}", use="{{steps.s.id}} == x"),
+        output("{{=workflow.name}}"),
+        output("{{=1}}-{{=2}}"),
+        output("{{=inputs.parameters.m}}"),
+        claimed(phase="x", capacity={"storage": 1}),
+        done("a: '{{inputs.artifacts.f}}'"),
     ],
-    ids=lambda manifest: str(manifest)[50:],
+    ids=lambda manifest: str({**manifest["metadata"], **manifest["spec"]})[:90],
 )
 def test_what_a_server_took_has_none(manifest: dict[str, Any]) -> None:
     assert not [found for found in lint(manifest) if found.severity == "error"]

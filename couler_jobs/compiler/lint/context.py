@@ -6,7 +6,8 @@ from collections import ChainMap
 from collections.abc import Callable, Generator, Mapping, MutableMapping
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import Any, TypeAlias
+from types import MappingProxyType
+from typing import Any, Final, TypeAlias
 
 from couler_jobs.compiler.lint.fields import Bag, Walked
 from couler_jobs.compiler.lint.report import Report, shown
@@ -15,10 +16,13 @@ from couler_jobs.compiler.lint.tags import UNCLOSED, Scope, filled, substitute, 
 from couler_jobs.compiler.lint.template import Template, is_parameter_tag
 from couler_jobs.nearest import nearest
 from couler_jobs.spec.manifest import Path
+from couler_jobs.spec.versions import V3_5
 
 # Checks of templates call each other as deep as templates are nested, so they are generators that
 # yield the check they wait for, and one loop runs them all: no nesting hits a recursion limit.
 Checking: TypeAlias = "Generator[Checking, None, None]"
+
+_NOTHING: Final[Mapping[str, str]] = MappingProxyType({})
 
 
 @dataclass(eq=False)
@@ -84,14 +88,15 @@ class Context:
         replaced = _replaced(template, arguments)
         return [(path, text) for path, text in bag if not _is_replaced(path, replaced)]
 
-    def resolve(self, holder: dict[str, Any], path: Path, name: str) -> Template | None:
+    def resolve(
+        self, holder: dict[str, Any], path: Path, name: str, env: Mapping[str, str] = _NOTHING
+    ) -> Template | None:
         """The template that a step, task or hook calls; None for one that is not in this manifest.
 
         What is wrong with the reference is reported, and the template itself is looked at once.
         """
-        reference = holder.get("templateRef")
-        if reference is not None:
-            self._referenced(reference, path, name)
+        if "templateRef" in holder:
+            self._referenced(holder["templateRef"], path, name, env)
             return None
         template = self.templates.get(name)
         if name and template is None:
@@ -114,7 +119,9 @@ class Context:
     def _inlined(self, body: dict[str, Any], path: Path) -> Template:
         return self._inline.setdefault(id(body), Template(body, path))
 
-    def _referenced(self, reference: dict[str, Any], path: Path, name: str) -> None:
+    def _referenced(
+        self, reference: dict[str, Any], path: Path, name: str, env: Mapping[str, str]
+    ) -> None:
         where = (path, "templateRef")
         if name:
             said = "`template` and `templateRef` exclude each other."
@@ -123,8 +130,15 @@ class Context:
             if not reference.get(word):
                 said = f"The reference to a template needs `{word}`."
                 self.report.error("required", (where, word), said)
-        self.check_cluster(reference, where)
-        self.fetched.add(reference.get("template", ""))
+        resource, wanted = _filled(reference, env)
+        tagged = bool(tags_in(resource) or tags_in(wanted))
+        early = self.report.target <= V3_5 and (tagged or self.placeholder in wanted)
+        if early or (self.placeholder in resource and not tagged):
+            said = "Argo wants what is referred to known when the workflow is created."
+            self.report.error("unknown-template", where, said, "Write the names out.")
+        if not tagged:
+            self.check_cluster(reference, where)
+            self.fetched.add(wanted)
 
     def check_cluster(self, reference: dict[str, Any], path: Path) -> None:
         """Argo Server breaks on what a ClusterWorkflowTemplate takes from a namespace (500)."""
@@ -133,9 +147,15 @@ class Context:
             fix = "Write `clusterScope: true`, or make it a WorkflowTemplate."
             self.report.error("template-ref", path, said, fix)
 
-    def is_elsewhere(self, holder: dict[str, Any], name: str) -> bool:
-        """Whether what a step, task or hook calls is not in this manifest, and yet may be there."""
-        return "templateRef" in holder or (name in self.fetched and name not in self.templates)
+    def is_elsewhere(self, holder: dict[str, Any], name: str, env: Mapping[str, str]) -> bool:
+        """Whether what a step, task or hook calls is not in this manifest, and yet may be there.
+
+        Not if a tag says which template it is: of that one Argo knows no outputs.
+        """
+        if "templateRef" in holder:
+            resource, wanted = _filled(holder["templateRef"], env)
+            return not (tags_in(resource) or tags_in(wanted) or self.placeholder in wanted)
+        return name in self.fetched and name not in self.templates
 
     def _known_by_chance(self, name: str, path: Path) -> None:
         said = f"{shown(name)} is found only because an earlier `templateRef` names it."
@@ -212,7 +232,7 @@ class Context:
             parameter.get("name", ""): parameter.get("value")
             for parameter in (arguments or {}).get("parameters", [])
         }
-        env: dict[str, str] = {} if template.parameters else {"inputs.parameters": "null"}
+        env = {"inputs.parameters": "[{}]" if template.parameters else "null", **template.paths}
         for parameter in template.parameters:
             name = parameter.get("name", "")
             own = parameter.get("value", parameter.get("default"))
@@ -253,6 +273,12 @@ class Context:
                         scope.any_output_parameter = True
                     else:
                         scope.any_output_artifact = True
+
+
+def _filled(reference: dict[str, Any], env: Mapping[str, str]) -> tuple[str, str]:
+    """The name of the resource and of the template that a `templateRef` means."""
+    name, template = reference.get("name", ""), reference.get("template", "")
+    return substitute(name, env), substitute(template, env)
 
 
 def _replaced(template: Template, arguments: dict[str, Any] | None) -> frozenset[Path]:

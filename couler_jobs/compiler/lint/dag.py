@@ -85,7 +85,7 @@ def check_dag(
     called: list[Template | None] = []
     for index, task in enumerate(tasks):
         name = substitute(task.get("template", ""), env)
-        found = context.resolve(task, (path, index), name)
+        found = context.resolve(task, (path, index), name, env)
         called.append(found)
         if found is not None:
             if found.name not in context.seen:
@@ -94,7 +94,8 @@ def check_dag(
         if task.get("when"):
             advise_when(task["when"], ((path, index), "when"), context.report)
             scope.skippable[names[index]] = skippable_outputs(found.body) if found else frozenset()
-        known = fields_for(found, context.is_elsewhere(task, name), is_loop(task))
+        external = context.is_elsewhere(task, name, env)
+        known = fields_for(found, external, is_loop(task))
         scope.nodes[names[index]] = known
     _target(context, template, set(names), scope, env)
     for index, task in enumerate(tasks):

@@ -85,6 +85,7 @@ class _Walk:
         self._created = False
         self._shapes: dict[Slot, Shape] = {}
         self._nested: list[tuple[Bag, Bag]] = []
+        self._holders: dict[int, Bag] = {}
         self._stack: list[tuple[Any, Slot, Path, Bag]] = []
 
     def run(self, manifest: dict[str, Any], kind: str, root: Path) -> Walked:
@@ -111,10 +112,14 @@ class _Walk:
         return self._walked
 
     def _own(self, value: dict[str, Any], slot: Slot, path: Path, outer: Bag) -> Bag:
+        """Argo looks for all that an inline template holds in the step or task around it, too."""
         inner: Bag = []
         self._walked.bags[id(value)] = inner
         if slot.type_name == "Template" and path is not None and path[1] == "inline":
+            self._holders[id(inner)] = outer
             self._nested.append((inner, outer))
+        elif id(outer) in self._holders:
+            self._nested.append((inner, self._holders[id(outer)]))
         return inner
 
     def _shape(self, slot: Slot) -> Shape:

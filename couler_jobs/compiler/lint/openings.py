@@ -32,6 +32,10 @@ _CONTAINER: Final = (
 )
 _SIDECAR: Final = f"{_CONTAINER} mirrorVolumeMounts"
 _PARAMETER: Final = "name default value valueFrom globalName enum description"
+_ARTIFACT: Final = (
+    "name path mode from archiveLogs s3 git http artifactory hdfs raw oss gcs azure plugin "
+    "globalName archive optional subPath recurseMode fromExpression artifactGC deleted"
+)
 _SOURCE: Final = (
     "path jsonPath jqFilter event parameter supplied configMapKeyRef default expression"
 )
@@ -61,6 +65,7 @@ _ORDERS: Final[Mapping[str, tuple[str, ...]]] = {
     "outputs": ("parameters", "artifacts", "result", "exitCode"),
     "inputs": ("parameters", "artifacts"),
     "parameters": tuple(_PARAMETER.split()),
+    "artifacts": tuple(_ARTIFACT.split()),
     "valueFrom": tuple(_SOURCE.split()),
 }
 

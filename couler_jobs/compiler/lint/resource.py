@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 
 _ACTIONS: Final = ("get", "create", "apply", "delete", "replace", "patch")
 _EXPRESSION: Final = re.compile(r"\{\{\s*=\s*(.+?)\s*\}\}")
+_ARTIFACT: Final = re.compile(r"inputs\.artifacts\.[^.]*")
 _RETRY_TAGS: Final = frozenset(
     {
         "retries",
@@ -62,6 +63,7 @@ def _known(
 ) -> Mapping[str, str]:
     """What Argo puts in before it reads the manifest; tags of the run itself are not among it."""
     names = scope.names | (_RETRY_TAGS if "retryStrategy" in template.body else frozenset())
+    names = {name for name in names if not _ARTIFACT.fullmatch(name)}
     return {**dict.fromkeys(names, context.placeholder), **env}
 
 

@@ -360,6 +360,7 @@ _RULES: Final[dict[str, Rule]] = {
     "Metrics.prometheus": _count(0, 100),
     "Parameter.enum": _count(1),
     "Parameter.name": _matches(r"^[-a-zA-Z0-9_]+\Z", "may hold letters, digits, '-' and '_' only"),
+    "PersistentVolumeClaimStatus.conditions": _distinct("type"),
     "PodGC.strategy": _one_of(
         "", "OnPodCompletion", "OnPodSuccess", "OnWorkflowCompletion", "OnWorkflowSuccess"
     ),

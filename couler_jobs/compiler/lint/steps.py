@@ -33,7 +33,7 @@ def check_steps(
     scope.statuses = statuses
     for group, steps in enumerate(template.body["steps"]):
         if not steps:
-            _empty_group(context, ((template.path, "steps"), group))
+            _empty_group(context, template, ((template.path, "steps"), group))
         for index, step in enumerate(steps):
             path: Path = (((template.path, "steps"), group), index)
             name = _name(context, step, path, statuses, env)
@@ -41,10 +41,10 @@ def check_steps(
             yield from _step(context, step, name, scope, env, path)
 
 
-def _empty_group(context: Context, path: Path) -> None:
-    """Argo Server sends an empty group on as null, which the full CRDs refuse."""
+def _empty_group(context: Context, template: Template, path: Path) -> None:
+    """Argo Server sends an empty group on as null, which the full CRDs refuse where they look."""
     said = "A group of steps is empty."
-    if context.of_template or context.of_cron:
+    if context.of_template or context.of_cron or template.is_inline:
         context.report.warning("empty-group", path, said, "Leave it out.")
     else:
         context.report.from_4_0("empty-group", path, said, "Leave it out.")
@@ -74,10 +74,10 @@ def _step(
     arguments = step.get("arguments", {})
     check_arguments(arguments, report, (path, "arguments"), env)
     wanted = substitute(step.get("template", ""), env)
-    called = context.resolve(step, path, wanted)
+    called = context.resolve(step, path, wanted, env)
     if called is not None and called.name not in context.seen:
         yield context.deeper(context, called)
-    external = context.is_elsewhere(step, wanted)
+    external = context.is_elsewhere(step, wanted, env)
     if has_exit_hook(step):
         scope.nodes[name] = fields_for(called, external, False)
     if "hooks" in step:

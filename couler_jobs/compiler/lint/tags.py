@@ -85,10 +85,24 @@ def expressions_in(text: str) -> Iterator[str]:
 
 
 def substitute(text: str, values: Mapping[str, str]) -> str:
-    """The text with the tags that have a value replaced, the others left."""
+    """The text with the tags and expressions that have a value replaced, the others left."""
     if "{{" not in text:
         return text
-    return _TAG.sub(lambda match: values.get(match[1].strip(), match[0]), text)
+    return _TAG.sub(lambda match: _value(match, values), text)
+
+
+def _value(match: re.Match[str], values: Mapping[str, str]) -> str:
+    if not match[1].startswith("="):
+        return values.get(match[1].strip(), match[0])
+    from couler_jobs.spec.expressions import ExpressionError, expand, gotext, read
+
+    try:
+        value = read(match[1][1:]).evaluate(expand(values))
+    except ExpressionError:  # Argo, too, leaves it for when the workflow runs
+        return match[0]
+    if value is None or callable(value):
+        return match[0]
+    return value if isinstance(value, str) else gotext.to_json(value)
 
 
 @dataclass(slots=True)
@@ -128,7 +142,9 @@ class Scope:
     def _node(self, rest: str) -> bool:
         name, _, what = rest.partition(".")
         known = self.nodes.get(name)
-        if known is not None and (what in known or (known is EVERYTHING and bool(what))):
+        if known is EVERYTHING and what and not what.endswith(UNCLOSED):
+            return True
+        if known is not None and what in known:
             return True
         return what == "status" and name in self.statuses
 

@@ -57,6 +57,11 @@ class Template:
         return [kind for kind in KINDS if kind in self.body and self.body[kind] != []]
 
     @property
+    def is_inline(self) -> bool:
+        """Whether it stands in the step or task that calls it."""
+        return self.path is not None and self.path[1] == "inline"
+
+    @property
     def is_leaf(self) -> bool:
         """Whether it works itself (suspend does not count)."""
         return self.kind in _LEAVES
@@ -110,6 +115,23 @@ class Template:
         if self.is_pod:
             tags.add("pod.name")
         return frozenset(tags)
+
+    @cached_property
+    def paths(self) -> dict[str, str]:
+        """The paths of its files by the tags that name them."""
+        outputs = self.body.get("outputs", {})
+        found = {
+            f"{word}.artifacts.{item.get('name', '')}.path": item.get("path")
+            for word, items in (
+                ("inputs", self.artifacts),
+                ("outputs", outputs.get("artifacts", [])),
+            )
+            for item in items
+        }
+        for item in outputs.get("parameters", []):
+            name = f"outputs.parameters.{item.get('name', '')}.path"
+            found[name] = item.get("valueFrom", {}).get("path")
+        return {tag: path for tag, path in found.items() if path}
 
     @cached_property
     def node_fields(self) -> frozenset[str]:

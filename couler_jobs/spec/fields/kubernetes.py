@@ -67,6 +67,7 @@ Lifecycle postStart:LifecycleHandler preStop:LifecycleHandler stopSignal@3.7:str
 LifecycleHandler exec:ExecAction httpGet:HTTPGetAction sleep@3.6:SleepAction
   tcpSocket:TCPSocketAction
 LocalObjectReference name?:str
+ModifyVolumeStatus status!:str targetVolumeAttributesClassName:str
 NFSVolumeSource path!:str readOnly:bool server!:str
 NodeAffinity preferredDuringSchedulingIgnoredDuringExecution:[PreferredSchedulingTerm]
   requiredDuringSchedulingIgnoredDuringExecution:NodeSelector
@@ -80,12 +81,18 @@ ObjectMeta annotations:{str} clusterName@-3.5:str creationTimestamp:time
   ownerReferences:[OwnerReference] resourceVersion:str selfLink:str uid:str
 OwnerReference apiVersion:str blockOwnerDeletion:bool controller:bool kind:str name:str uid:str
 PersistentVolumeClaim apiVersion:str kind:str metadata:EmbeddedMeta spec:PersistentVolumeClaimSpec
-  status:{any}
+  status:PersistentVolumeClaimStatus
+PersistentVolumeClaimCondition lastProbeTime:time lastTransitionTime:time message:str reason:str
+  status!:str type!:str
 PersistentVolumeClaimSpec accessModes:[str] dataSource:TypedLocalObjectReference
   dataSourceRef@-3.5:TypedLocalObjectReference dataSourceRef@3.6:TypedObjectReference
   resources@-3.5:ResourceRequirements resources@3.6:VolumeResourceRequirements
   selector:LabelSelector storageClassName:str volumeAttributesClassName@3.6:str volumeMode:str
   volumeName:str
+PersistentVolumeClaimStatus accessModes:[str] allocatedResourceStatuses@3.6:{str}
+  allocatedResources:{quantity} capacity:{quantity} conditions:[PersistentVolumeClaimCondition]
+  currentVolumeAttributesClassName@3.6:str modifyVolumeStatus@3.6:ModifyVolumeStatus phase:str
+  resizeStatus@-3.5:str
 PersistentVolumeClaimTemplate metadata:EmbeddedMeta spec!:PersistentVolumeClaimSpec
 PersistentVolumeClaimVolumeSource claimName!:str readOnly:bool
 PhotonPersistentDiskVolumeSource fsType:str pdID!:str
