@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from couler_jobs.errors import CoulerJobsError, DeclarationError
+from couler_jobs.nearest import no_parameter
 from couler_jobs.runs.values import Said, decoded
 from couler_jobs.spec import wire
 
@@ -125,10 +126,9 @@ def _parameters(arguments: dict[str, Any]) -> list[dict[str, Any]]:
 
 
 def _refuse_unknown(values: Mapping[str, Any], declared: Mapping[str, Any]) -> None:
-    unknown = [name for name in values if name not in declared]
-    if unknown:
-        known = f"it has {', '.join(declared)}" if declared else "it has none"
-        raise DeclarationError(f"The workflow has no parameter {unknown[0]!r}: {known}.")
+    for name in values:
+        if name not in declared:
+            raise DeclarationError(no_parameter("The workflow", name, declared))
 
 
 def _as_text(value: Any, before: Any) -> str:

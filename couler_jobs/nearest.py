@@ -19,3 +19,10 @@ def meant(word: str, known: Iterable[str]) -> str:
     """`did you mean 'retries'?`, or "" where no known word is like it."""
     near = nearest(word, known)
     return f"did you mean {near!r}?" if near else ""
+
+
+def no_parameter(owner: str, name: str, known: Iterable[str]) -> str:
+    """The sentence for a parameter that `owner` does not have, with what may have been meant."""
+    names = list(known)
+    instead = meant(name, names) or f"it has {', '.join(names) or 'none'}."
+    return f"{owner} has no parameter {name!r}: {instead}"

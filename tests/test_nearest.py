@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from couler_jobs.nearest import meant, nearest
+from couler_jobs.nearest import meant, nearest, no_parameter
 
 
 @pytest.mark.parametrize(
@@ -18,3 +18,11 @@ def test_the_nearest_is_the_one_that_is_spelt_most_like_it(word: str, near: str)
 def test_what_is_hardly_like_it_was_not_meant() -> None:
     assert meant("agrs", ["sidecars"]) == ""
     assert meant("args", ["agrs"]) == "did you mean 'agrs'?"
+
+
+@pytest.mark.parametrize(
+    ("known", "instead"),
+    [(["day", "top"], "did you mean 'day'?"), (["top"], "it has top."), ([], "it has none.")],
+)
+def test_an_unknown_parameter_is_told_with_what_there_is(known: list[str], instead: str) -> None:
+    assert no_parameter("f()", "dya", known) == f"f() has no parameter 'dya': {instead}"

@@ -28,6 +28,7 @@ from couler_jobs.dsl.values import Handle
 from couler_jobs.dsl.volumes import merged_claims
 from couler_jobs.dsl.workflows import Workflow
 from couler_jobs.errors import DeclarationError
+from couler_jobs.nearest import no_parameter
 from couler_jobs.spec import model, wire
 from couler_jobs.spec.names import parameter_name, template_name
 from couler_jobs.spec.overlay import overlaid
@@ -101,10 +102,8 @@ def _parameters(
     signature, said = workflow.signature, workflow.annotations
     for name in given:
         if name not in signature.parameters:
-            known = ", ".join(signature.parameters) or "none"
-            raise DeclarationError(
-                f"The workflow {workflow.name} has no parameter {name!r} (it has {known})."
-            )
+            owner = f"The workflow {workflow.name}"
+            raise DeclarationError(no_parameter(owner, name, signature.parameters))
     parameters = tuple(
         _parameter(parameter, said.parameters.get(name, NOTHING), given)
         for name, parameter in signature.parameters.items()

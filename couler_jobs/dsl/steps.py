@@ -16,6 +16,7 @@ from couler_jobs.dsl.options import PodOptions, pod_words
 from couler_jobs.dsl.place import placed
 from couler_jobs.dsl.typed import Annotations, annotations_of
 from couler_jobs.errors import DeclarationError
+from couler_jobs.nearest import no_parameter
 from couler_jobs.spec.names import parameter_name, template_name
 
 if TYPE_CHECKING:
@@ -99,12 +100,10 @@ def bind(
     kwargs: Mapping[str, Any],
 ) -> dict[str, Any]:
     """The arguments by parameter; `DeclarationError` in Python's words for wrong ones."""
-    unknown = [repr(name) for name in kwargs if name not in signature.parameters]
-    if unknown:
-        known = ", ".join(signature.parameters) or "none"
-        raise DeclarationError(
-            f"{function.__name__}() has no parameter {', '.join(unknown)} (it has {known})."
-        )
+    for name in kwargs:
+        if name not in signature.parameters:
+            said = no_parameter(f"{function.__name__}()", name, signature.parameters)
+            raise DeclarationError(said)
     try:
         return dict(signature.bind(*args, **kwargs).arguments)
     except TypeError as error:

@@ -27,7 +27,7 @@ FLOW = f"{STEPS}@cj.workflow\ndef flow(day: str = 'x'):\n    rows = count(day)\n
 HERE = "couler.run_container('alpine', 'true', "
 
 IN_A_WORKFLOW = {
-    "count(dya=day)": "count() has no parameter 'dya' (it has day)",
+    "count(dya=day)": "count() has no parameter 'dya': did you mean 'day'?",
     "count()": "count(): missing a required argument: 'day'",
     "tell(f'{rows}')": "An f-string needs the value of count",
     "tell(rows + 1)": "Arithmetic needs the value of count",
