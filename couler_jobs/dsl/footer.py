@@ -62,8 +62,15 @@ def _run_step(function, parameters, outputs, texts=()):
     def escape(string):
         return string[0].replace("{", "\\u007b").replace("$", "\\u0024")
 
-    def write(value):
-        return re.sub(r'"(?:[^"\\]|\\.)*"', escape, json.dumps(literal(value), allow_nan=False))
+    def write(value, at):
+        try:
+            text = json.dumps(literal(value), allow_nan=False)
+        except (TypeError, ValueError) as error:
+            listed = isinstance(value, (list, tuple)) and enumerate(value)
+            for key, item in value.items() if isinstance(value, dict) else listed or ():
+                write(item, f"{at}[{key!r}]")
+            sys.exit(f"The step's value{at} cannot travel: {error}")
+        return re.sub(r'"(?:[^"\\]|\\.)*"', escape, text)
 
     def argument(name, text):
         value = read(text)
@@ -74,13 +81,18 @@ def _run_step(function, parameters, outputs, texts=()):
     given = {p: os.environ["COULER_JOBS_ARG_" + name] for p, name in parameters.items()}
     value = function(**{p: argument(p, text) for p, text in given.items()})
     for name, (path, form) in outputs.items():
-        part = value
-        for key in path:
-            part = part[key]
-        text = write([write(item) for item in part] if form == "items" else part)
+        part, at = value, ""
+        try:
+            for key in path:
+                part, at = part[key], f"{at}[{key!r}]"
+            if form == "items":
+                part = [write(item, f"{at}[{number}]") for number, item in enumerate(part)]
+        except (LookupError, TypeError) as error:
+            sys.exit(f"The step's value{at} is of type {type(part).__name__}: {error!r}")
+        text = write(part, at)
         text = "couler_jobs.json:" + text if form == "round" else text
         if len(text) > 131000:
-            raise ValueError(f"{name} is {len(text)} bytes; Argo carries 128 KiB: return a Path")
+            sys.exit(f"{name} is {len(text)} bytes; Argo carries 128 KiB: return a Path")
         os.makedirs("/tmp/couler-jobs", exist_ok=True)
         with open("/tmp/couler-jobs/" + name, "w") as file:
             file.write(text)

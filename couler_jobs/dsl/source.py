@@ -47,7 +47,11 @@ def import_script(function: Callable[..., Any]) -> str:
             f"{function.__qualname__} of {function.__module__} cannot be imported where the step "
             "runs: move it to the top of an installed module, or use ship='source'."
         )
-    return f"from {function.__module__} import {function.__name__}\n"
+    name = function.__name__
+    there = getattr(sys.modules.get(function.__module__), name, None)
+    is_step = hasattr(there, "__couler_jobs_function__")
+    bare = f"\n{name} = {name}.__couler_jobs_function__\n" if is_step else ""
+    return f"from {function.__module__} import {name}\n{bare}"
 
 
 class _Shipment:
