@@ -44,9 +44,14 @@ def declared(workflow: model.Workflow) -> int:
         elif isinstance(template, model.Plain):
             size += 1000 + len(template.fields) + len(template.extra)
         else:
-            texts = sum(len(str(t)) for call in template.calls[::16] for _, t in call.arguments)
+            texts = sum(_about(t) for call in template.calls[::16] for _, t in call.arguments)
             size += 100 * len(template.calls) + 16 * texts
     return size
+
+
+def _about(text: model.Text) -> int:
+    """Bytes of a text, roughly: of a reference, those of a tag."""
+    return len(text) if isinstance(text, str) else 90 * len(text.parts)
 
 
 def _at_most(manifest: Fields) -> int:

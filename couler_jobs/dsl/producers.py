@@ -182,11 +182,15 @@ class CallValue(Producer):
         name = self._called.file(path)
         return None if name is None else model.Output(task=self.task, name=name, kind="artifact")
 
-    def reference(self, path: Path) -> model.Reference:
+    def reference(self, path: Path) -> model.Output:
         """The output parameter that holds the part."""
         if self._called.file(path) is not None:
             refuse_file(self)
         return self._output(path, "value")
+
+    def parts(self, path: Path) -> tuple[model.Output]:
+        """The same, which is all of the text."""
+        return (self.reference(path),)
 
     def text(self, path: Path) -> model.Text:
         """The same as text, made once for the whole value."""
@@ -312,11 +316,17 @@ def joined(parts: Sequence[str | model.Reference]) -> model.Joined:
     if len(parts) == 1:
         return model.Joined(parts=tuple(parts))
     merged: list[str | model.Reference] = []
+    text = ""
     for part in parts:
-        if isinstance(part, str) and merged and isinstance(merged[-1], str):
-            merged[-1] += part
-        else:
-            merged.append(part)
+        if isinstance(part, str):
+            text += part
+            continue
+        if text:
+            merged.append(text)
+            text = ""
+        merged.append(part)
+    if text:
+        merged.append(text)
     return model.Joined(parts=tuple(merged))
 
 

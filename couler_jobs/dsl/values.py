@@ -295,9 +295,9 @@ def text(value: Any) -> tuple[model.Text, list[Handle]]:
 
 def _write(value: Any, parts: list[str | model.Reference], handles: list[Handle]) -> None:
     if isinstance(value, Handle):
-        value = inside(value)
-        handles.append(value)
-        parts.extend(producer_of(value).parts(path_of(value)))
+        here: Handle = inside(value)
+        handles.append(here)
+        parts += here._producer.parts(here._path)
     elif isinstance(value, Condition):
         raise DeclarationError(
             "A condition cannot be passed to a step: compute it in the step, from the values."
