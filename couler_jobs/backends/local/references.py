@@ -56,8 +56,11 @@ class References:
 
     def all(self, kind: str, name: str) -> Mapping[str, str]:
         """All keys of one; `Missing` if there is none of that name."""
-        keys = sorted(entry.name for entry in self.folder(kind, name).iterdir() if entry.is_file())
-        return {key: self.value(kind, name, key) for key in keys}
+        return {key: self.value(kind, name, key) for key in self.keys(kind, name)}
+
+    def keys(self, kind: str, name: str) -> list[str]:
+        """The names of all keys of one; `Missing` if there is none of that name."""
+        return sorted(entry.name for entry in self.folder(kind, name).iterdir() if entry.is_file())
 
     def shown(self, kind: str, name: str, key: str = "") -> Path:
         """The file of one key, or the folder of all, to be seen as a volume: what `value` raises.
@@ -177,14 +180,23 @@ def _unmet_volumes(
     volumes: Iterable[Mapping[str, Any]], references: References, where: str
 ) -> Iterator[str]:
     for place, volume in enumerate(volumes):
+        at = f"{where}[{place}]"
         for field, (kind, naming) in STORED_VOLUMES.items():
-            if not (source := volume.get(field)):
-                continue
-            selector = {"name": source.get(naming), "optional": source.get("optional")}
-            keys = [item.get("key") for item in source.get("items") or ()]
-            for key in keys or [None]:
-                one = {**selector, "key": key}
-                yield from _unmet_one(kind, one, references, f"{where}[{place}].{field}")
+            yield from _unmet_keys(kind, volume.get(field), naming, references, f"{at}.{field}")
+            for number, source in enumerate((volume.get("projected") or {}).get("sources") or ()):
+                inner = f"{at}.projected.sources[{number}].{field}"
+                yield from _unmet_keys(kind, source.get(field), "name", references, inner)
+
+
+def _unmet_keys(
+    kind: str, source: Mapping[str, Any] | None, naming: str, references: References, where: str
+) -> Iterator[str]:
+    if not source:
+        return
+    selector = {"name": source.get(naming), "optional": source.get("optional")}
+    keys = [item.get("key") for item in source.get("items") or ()]
+    for key in keys or [None]:
+        yield from _unmet_one(kind, {**selector, "key": key}, references, where)
 
 
 def _unmet_one(

@@ -58,11 +58,11 @@ _POD: dict[str, Any] = dict.fromkeys(
     ),
     _IGNORED,
 )
-_KEYS: dict[str, Any] = {
+_ITEMS: dict[str, Any] = {
     "items": [{"key": _TEXT, "path": _TEXT, "mode": _IGNORED}],
     "optional": _FLAG,
-    "defaultMode": _IGNORED,
 }
+_KEYS = {**_ITEMS, "defaultMode": _IGNORED}
 _VOLUME: dict[str, Any] = dict.fromkeys(("emptyDir", "ephemeral"), _IGNORED)
 _VOLUME |= {
     "name": _TEXT,
@@ -70,9 +70,13 @@ _VOLUME |= {
     "hostPath": {"path": _TEXT, "type": _IGNORED},
     "configMap": {"name": _TEXT, **_KEYS},
     "secret": {"secretName": _TEXT, **_KEYS},
+    "projected": {
+        "sources": [{kind: {"name": _TEXT, **_ITEMS} for kind in ("configMap", "secret")}],
+        "defaultMode": _IGNORED,
+    },
 }
 _MOUNT: dict[str, Any] = {
-    **dict.fromkeys(("name", "mountPath", "subPath"), _TEXT),
+    **dict.fromkeys(("name", "mountPath", "subPath", "subPathExpr"), _TEXT),
     "readOnly": _FLAG,
     **dict.fromkeys(("recursiveReadOnly", "mountPropagation"), _IGNORED),
 }

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import os
 import shutil
+from collections.abc import Iterable
 from pathlib import Path
 
 from couler_jobs.backends.local import files, private, volumes
 from couler_jobs.backends.local.files import FileProblem
 from couler_jobs.backends.local.private import Views
 from couler_jobs.backends.local.step_folder import StepFolder
-from couler_jobs.backends.local.values import Launch
+from couler_jobs.backends.local.values import Launch, Mount
 
 
 def prepare(launch: Launch, folder: StepFolder) -> tuple[Path, Views]:
@@ -50,10 +51,11 @@ def declared_paths(launch: Launch) -> list[Path]:
 def _views(launch: Launch, folder: StepFolder, cwd: Path) -> Views:
     paths = declared_paths(launch)
     outside = [path for path in paths if path.is_absolute()]
-    mounts = _mounts(launch, folder)
+    wanted = [one for mount in launch.mounts for one in volumes.spread(mount, folder.run)]
+    mounts = _mounts(wanted, folder)
     views = Views()
     if (outside or mounts) and private.possible():
-        read_only = {Path(os.path.normpath(m.path)) for m in launch.mounts if m.read_only}
+        read_only = {Path(os.path.normpath(m.path)) for m in wanted if m.read_only}
         base = folder.root / "private"
         views = private.plan(outside, base, [folder.root], mounts, read_only)
     inside = {path: views.locate(cwd / path) for path in paths if not path.is_absolute()}
@@ -61,10 +63,10 @@ def _views(launch: Launch, folder: StepFolder, cwd: Path) -> Views:
     return views
 
 
-def _mounts(launch: Launch, folder: StepFolder) -> dict[Path, Path]:
+def _mounts(wanted: Iterable[Mount], folder: StepFolder) -> dict[Path, Path]:
     """Where the step sees which folder; `FileProblem` if this machine cannot show it there."""
     found = {}
-    for mount in launch.mounts:
+    for mount in wanted:
         path = Path(os.path.normpath(mount.path))
         if not path.is_absolute() or len(path.parts) < 2:
             raise FileProblem(f"No volume can be mounted at {mount.path!r}.")

@@ -112,6 +112,7 @@ class Mount:
     sub_path: str = ""  #: the part of the volume that is seen
     read_only: bool = False  #: whether the step may write nothing in it
     optional: bool = False  #: whether a config map or secret may be missing
+    spread: bool = False  #: whether each of its keys is mounted by itself, beside others
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

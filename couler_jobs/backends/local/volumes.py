@@ -9,6 +9,8 @@ from __future__ import annotations
 
 import os
 import re
+from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 from couler_jobs.backends.local.files import FileProblem
@@ -17,6 +19,21 @@ from couler_jobs.backends.local.references import Missing, References
 from couler_jobs.backends.local.values import Mount
 
 _NAME = re.compile(r"(?!\.\.?$)[-._a-zA-Z0-9]+")
+
+
+def spread(mount: Mount, run: RunFolder) -> Iterator[Mount]:
+    """The mounts of its keys in place of one that is spread; `Missing` if there is nothing."""
+    if not mount.spread:
+        yield mount
+        return
+    try:
+        keys = References(run.home).keys(mount.kind, mount.name)
+    except Missing:
+        if mount.optional:
+            return
+        raise
+    for key in keys:
+        yield replace(mount, path=f"{mount.path}/{key}", sub_path=key, spread=False)
 
 
 def source(mount: Mount, run: RunFolder, step: Path) -> Path | None:

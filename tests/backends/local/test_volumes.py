@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from typing import Any
 
@@ -35,6 +36,10 @@ def mounting(
 
 def ran(local: LocalBackend, *tasks: dict[str, Any], **spec: Any) -> RunInfo:
     return finish(local, local.submit(workflow(*tasks, **spec)).name)
+
+
+def mounted(body: dict[str, Any]) -> tuple[Mount, ...]:
+    return mounts_of(body, lambda container, text: text)
 
 
 WRITE = mounting("a", f"echo kept > {AT}/f")
@@ -280,6 +285,10 @@ def test_what_is_optional_and_missing_is_an_empty_folder(
             {"secret": {"secretName": "s", "items": [{"key": "k", "path": "p"}]}},
             "There is no secret s with the key k",
         ),
+        (
+            {"projected": {"sources": [{"secret": {"name": "none"}}]}},
+            r"projected\.sources\[0\]\.secret: There is no secret none",
+        ),
     ],
 )
 def test_a_volume_that_the_operator_has_not_made_is_refused_at_submit(
@@ -308,7 +317,97 @@ def test_an_item_is_a_key_and_a_path_in_its_volume(item: dict[str, str], words: 
     volume = {"name": "v", "configMap": {"name": "c", "items": [item]}}
     mounts = [{"name": "v", "mountPath": AT}]
     with pytest.raises(TagError, match=words):
-        mounts_of({"container": {"volumeMounts": mounts}, "volumes": [volume]})
+        mounted({"container": {"volumeMounts": mounts}, "volumes": [volume]})
+
+
+PROJECTED: dict[str, Any] = {
+    "sources": [
+        {"secret": {"name": "s", "items": [{"key": "g", "path": "in/mine"}]}},
+        {"configMap": {"name": "c"}},
+        {"configMap": {"name": "none", "optional": True}},
+    ]
+}
+
+
+@needs_mounts
+def test_secrets_and_config_maps_are_projected_into_one_folder(stored: LocalBackend) -> None:
+    text = f"cd {AT}; find . -type f | sort; cat f in/mine; exec 2>&-; ! touch x && ! echo x > f"
+    run = ran(stored, mounting("a", text), volumes=[{"name": "v", "projected": PROJECTED}])
+    assert run.phase is Phase.SUCCEEDED
+    assert text_of(stored, run.name).splitlines() == [
+        *("./f", "./g", "./in/mine"),
+        *("f of c", "g of s"),
+    ]
+
+
+@needs_mounts
+def test_one_projected_key_may_be_mounted_as_a_file(stored: LocalBackend) -> None:
+    task = mounting("a", f"cat {AT}")
+    task["template"]["container"]["volumeMounts"][0]["subPath"] = "in/mine"
+    projected = {"sources": PROJECTED["sources"][:1]}
+    run = ran(stored, task, volumes=[{"name": "v", "projected": projected}])
+    assert text_of(stored, run.name) == "g of s"
+
+
+def test_a_projected_key_that_is_not_chosen_cannot_be_mounted_by_itself() -> None:
+    mounts = [{"name": "v", "mountPath": AT, "subPath": "f"}]
+    volume = {"name": "v", "projected": PROJECTED}
+    with pytest.raises(TagError, match="A subPath of the volume v needs items"):
+        mounted({"container": {"volumeMounts": mounts}, "volumes": [volume]})
+
+
+@pytest.mark.parametrize("kind", ["serviceAccountToken", "downwardAPI", "clusterTrustBundle"])
+def test_what_only_a_cluster_can_project_is_refused_by_name(local: LocalBackend, kind: str) -> None:
+    projected = {"sources": [{kind: {"path": "x"}}]}
+    manifest = workflow(mounting("a", "true"), volumes=[{"name": "v", "projected": projected}])
+    with pytest.raises(Rejected, match=rf"spec\.volumes\[0\]\.projected\.sources\[0\]\.{kind}"):
+        local.submit(manifest)
+
+
+# --- a part of a volume that a variable names
+
+
+def part_of(expression: str, *env: dict[str, Any]) -> dict[str, Any]:
+    task = mounting("a", f"echo kept > {AT}/f")
+    (mount,) = task["template"]["container"]["volumeMounts"]
+    mount["subPathExpr"] = expression
+    task["template"]["container"]["env"] = list(env)
+    return task
+
+
+CLAIM = {"name": "v", "persistentVolumeClaim": {"claimName": "data"}}
+
+
+@needs_mounts
+def test_a_sub_path_may_take_variables_of_its_container(local: LocalBackend) -> None:
+    field = {"fieldRef": {"fieldPath": "metadata.namespace"}}
+    env = {"name": "DAY", "value": "monday"}, {"name": "SPACE", "valueFrom": field}
+    run = ran(local, part_of("$(DAY)/$(SPACE)/$$(DAY)", *env), volumes=[CLAIM])
+    assert run.phase is Phase.SUCCEEDED
+    there = local.home.root / "volumes/data/monday/local/$(DAY)/f"
+    assert there.read_text() == "kept\n"
+
+
+@pytest.mark.parametrize(
+    ("task", "words"),
+    [
+        (part_of("$(DAY)"), r"subPathExpr \$\(DAY\) names DAY, which is no variable in env"),
+        (part_of("$(DAY)", {"name": "DAY", "value": "../x"}), "leads out of its volume"),
+        (
+            part_of(
+                "$(T)",
+                {"name": "T", "valueFrom": {"secretKeyRef": {"name": "s", "key": "f"}}},
+            ),
+            "takes a value from a secret or config map",
+        ),
+    ],
+)
+def test_a_sub_path_that_cannot_be_is_an_error_of_its_step(
+    stored: LocalBackend, task: dict[str, Any], words: str
+) -> None:
+    run = ran(stored, task, volumes=[CLAIM])
+    assert run.phase is Phase.ERROR
+    assert re.search(words, run.nodes[f"{run.name}.a"].message)
 
 
 # --- what cannot be
@@ -353,7 +452,7 @@ def test_two_volumes_at_one_path_are_an_error() -> None:
         "volumes": [{"name": "a", "emptyDir": {}}, {"name": "b", "emptyDir": {}}],
     }
     with pytest.raises(TagError, match="different volumes at /m"):
-        mounts_of(body)
+        mounted(body)
 
 
 def test_a_mount_of_a_volume_that_is_not_there_is_an_error(local: LocalBackend) -> None:
@@ -361,7 +460,7 @@ def test_a_mount_of_a_volume_that_is_not_there_is_an_error(local: LocalBackend) 
     assert "There is no volume v to mount" in run.nodes[f"{run.name}.a"].message
 
 
-@pytest.mark.parametrize("kind", ["nfs", "csi", "projected"])
+@pytest.mark.parametrize("kind", ["nfs", "csi", "downwardAPI"])
 def test_other_volumes_are_refused_by_name(local: LocalBackend, kind: str) -> None:
     manifest = workflow(mounting("a", "true"), volumes=[{"name": "v", kind: {"x": "y"}}])
     with pytest.raises(Rejected, match=rf"spec\.volumes\[0\]\.{kind}"):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator, Mapping
+from functools import partial
 from typing import Any, Literal
 
 from couler_jobs.backends.local.engine.downward import Pod
@@ -50,7 +51,7 @@ def launch_of(node: str, filled: Filled, pod: Pod, *, wants_result: bool) -> Lau
         working_dir=container.get("workingDir") or None,
         init=tuple(_container(one, pod) for one in body.get("initContainers") or ()),
         sidecars=tuple(_container(one, pod) for one in body.get("sidecars") or ()),
-        mounts=mounts_of(body),
+        mounts=mounts_of(body, partial(_sub_path, pod)),
         inputs=tuple(_input(artifact) for artifact in filled.artifacts.values()),
         left_out=tuple(_left_out(filled)),
         output_parameters=_output_parameters(body),
@@ -209,6 +210,17 @@ def with_references(text: str, env: Mapping[str, Value]) -> Value:
     if any(isinstance(piece, Reference) for piece in pieces):
         return tuple(piece for piece in pieces if piece)
     return "".join(str(piece) for piece in pieces)
+
+
+def _sub_path(pod: Pod, container: Mapping[str, Any], text: str) -> str:
+    """A `subPathExpr` with the values of its container's own variables."""
+    env = environment(container.get("env") or (), pod)
+    if unknown := [name for name in _REFERENCE.findall(text) if name and name not in env]:
+        raise TagError(f"The subPathExpr {text} names {unknown[0]}, which is no variable in env.")
+    value = with_references(text, env)
+    if isinstance(value, str):
+        return value
+    raise TagError(f"The subPathExpr {text} takes a value from a secret or config map.")
 
 
 def _words(words: Any, env: Mapping[str, Value]) -> tuple[str, ...]:
