@@ -98,6 +98,31 @@ def given(**artifact: Any) -> dict[str, Any]:
     return called({"template": "t", "arguments": arguments, "when": "true"})
 
 
+def asked(**argument: Any) -> dict[str, Any]:
+    """Tasks whose target is an input, which this argument of the workflow gives."""
+    inputs = {"parameters": [{"name": "m", "value": "u"}]}
+    tasks = [{"name": "t", "template": "t"}, {"name": "u", "template": "t"}]
+    manifest = workflow(arguments={"parameters": [{"name": "m", **argument}]})
+    manifest["spec"]["templates"] = [
+        {
+            "name": "a",
+            "inputs": inputs,
+            "dag": {"tasks": tasks, "target": "{{inputs.parameters.m}}"},
+        },
+        {"name": "t", "container": {"image": "x"}},
+    ]
+    return manifest
+
+
+def exported(**more: Any) -> dict[str, Any]:
+    """A step that names what the template that it calls makes known to all."""
+    made = {"name": "o", "valueFrom": {"path": "/o"}, "globalName": "G"}
+    use = {"parameters": [{"name": "p", "value": "{{workflow.outputs.parameters.G}}"}]}
+    manifest = called({"template": "t", "arguments": use, **more})
+    manifest["spec"]["templates"][1]["outputs"] = {"parameters": [made]}
+    return manifest
+
+
 def done(manifest_text: str) -> dict[str, Any]:
     files = {"artifacts": [{"name": "f", "path": "/f", "optional": True}]}
     resource = {"action": "create", "manifest": manifest_text}
@@ -143,6 +168,8 @@ B = {"name": "b", "template": "t"}
         claimed(a=1),
         given(http={"url": "x"}, globalName="{{"),
         done("{{inputs.artifacts.f}}"),
+        asked(value="nope"),
+        exported(),
     ],
     ids=lambda manifest: str({**manifest["metadata"], **manifest["spec"]})[:90],
 )
@@ -173,6 +200,8 @@ def test_what_a_server_refused_has_an_error(manifest: dict[str, Any]) -> None:
         output("{{=inputs.parameters.m}}"),
         claimed(phase="x", capacity={"storage": 1}),
         done("a: '{{inputs.artifacts.f}}'"),
+        asked(valueFrom={"configMapKeyRef": {"name": "c", "key": "k"}}),
+        exported(onExit="t"),
     ],
     ids=lambda manifest: str({**manifest["metadata"], **manifest["spec"]})[:90],
 )

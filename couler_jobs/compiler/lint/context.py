@@ -237,7 +237,8 @@ class Context:
             name = parameter.get("name", "")
             own = parameter.get("value", parameter.get("default"))
             value = self.placeholder if arguments is None else given.get(name, own)
-            env[f"inputs.parameters.{name}"] = self.placeholder if value is None else value
+            if value is not None:  # a value from a config map is not known yet
+                env[f"inputs.parameters.{name}"] = value
         # A plain dict is quicker to ask, and a chain quicker to make where values are many.
         return {**self.values, **env} if len(self.values) < 100 else ChainMap(env, self.values)
 

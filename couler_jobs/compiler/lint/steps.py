@@ -80,6 +80,8 @@ def _step(
     external = context.is_elsewhere(step, wanted, env)
     if has_exit_hook(step):
         scope.nodes[name] = fields_for(called, external, False)
+        if called is not None:
+            context.export(called, scope)
     if "hooks" in step:
         check_hooks(step["hooks"], report, (path, "hooks"))
     tags = context.bag(step)
