@@ -28,7 +28,10 @@ EXAMPLES = sorted(FOLDER.glob("*.py"))
 COULERS = FOLDER / "couler_program.py"
 """The one that says `import couler.argo`."""
 PROGRAMS = [path for path in EXAMPLES if path != COULERS]
-NEEDS_KUBERNETES = {"tensorflow_job": r"spec\.templates\[\d\]\.resource"}
+NEEDS_KUBERNETES = {
+    "tensorflow_job": r"spec\.templates\[\d\]\.resource",
+    "plugin": r"spec\.templates\[\d\]\.plugin",
+}
 RUNNING = [path for path in EXAMPLES if path.stem not in NEEDS_KUBERNETES]
 RETURNS: dict[str, Any] = {
     "hello": "Hello, world!",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
@@ -10,6 +11,7 @@ from couler_jobs.dsl.calls import with_mounts
 from couler_jobs.dsl.containers import container_of
 from couler_jobs.dsl.leaves import Inputs, output_files, record
 from couler_jobs.dsl.options import PodOptions, pod_words
+from couler_jobs.dsl.units import extra_json, retry_policy
 from couler_jobs.errors import DeclarationError
 from couler_jobs.spec import model
 from couler_jobs.spec.names import template_name
@@ -23,6 +25,8 @@ def container_set(
     *,
     files: Mapping[str, Any] | None = None,
     outputs: Mapping[str, Any] | None = None,
+    container_retries: int = 0,
+    container_backoff: float | str | None = None,
     after: Any = None,
     **options: Unpack[words.SetWords],
 ) -> Any:
@@ -32,8 +36,10 @@ def container_set(
     after: those before it that have to succeed first. mounts: what all of them share, such as
     `{"/work": cj.empty()}`. One is called main: the outputs are its files, and the answer stands
     for what it prints (https://argo-workflows.readthedocs.io/en/latest/container-set-template/).
-    files, outputs, after, and further options: as of `cj.container`. Raises `DeclarationError` for
-    values that make no sense.
+    container_retries: how often to run the command of a container again, in the same pod, after a
+    failure; container_backoff: seconds (or "10s") to wait before that. retries are of the whole
+    pod. files, outputs, after, and further options: as of `cj.container`. Raises `DeclarationError`
+    for values that make no sense.
     """
     scope = recorder.needed("cj.container_set")
     words.check("cj.container_set", options, words.SetWords, container_set)
@@ -43,18 +49,30 @@ def container_set(
     inputs = Inputs()
     for path, value in (files or {}).items():
         inputs.file(path, value)
+    mounts = json.loads(with_mounts(own.container_extra, scope.recording.mounts))
     members = tuple(_member(inputs, name, said) for name, said in containers.items())
     leaf = model.ContainerSet(
         name=template_name(options.get("name") or "container-set"),
         container=next(made for name, made, _ in members if name == "main"),
         members=members,
-        set_extra=with_mounts(own.container_extra, scope.recording.mounts),
+        set_extra=extra_json(mounts | _tries(container_retries, container_backoff)),
         outputs=output_files(outputs),
         retry=own.retry,
         timeout=own.timeout,
         extra=own.extra,
     )
     return record(scope, leaf, inputs, after, own.hooks)
+
+
+def _tries(retries: Any, backoff: Any) -> dict[str, Any]:
+    """The set's `retryStrategy`, in which Argo counts every attempt, also the first."""
+    policy = retry_policy(retries, backoff, "container_")
+    if isinstance(backoff, Mapping):
+        raise DeclarationError(f"container_backoff={backoff!r}: it is a time, such as '10s'.")
+    if policy is None:
+        return {}
+    pause = {} if policy.delay is None else {"duration": f"{policy.delay:g}s"}
+    return {"retryStrategy": {"retries": str(policy.limit + 1), **pause}}
 
 
 def _member(

@@ -105,13 +105,15 @@ def extra_json(extra: Mapping[str, Any] | None) -> str:
         raise DeclarationError(f"The further fields {extra!r} are no JSON: {error}.") from None
 
 
-def retry_policy(retries: Any, backoff: Any) -> model.Retry | None:
-    """Retries as the model has them; None for none."""
+def retry_policy(retries: Any, backoff: Any, of: str = "") -> model.Retry | None:
+    """Retries as the model has them; None for none. `of` begins the words in errors."""
     if isinstance(retries, bool) or not isinstance(retries, int) or retries < 0:
-        raise DeclarationError(f"retries={retries!r}: it is a number of times, 0 or more.")
+        raise DeclarationError(f"{of}retries={retries!r}: it is a number of times, 0 or more.")
     if not retries:
         if backoff is not None:
-            raise DeclarationError(f"backoff={backoff!r} is a wait before a retry: give retries=.")
+            raise DeclarationError(
+                f"{of}backoff={backoff!r} is a wait before a retry: give {of}retries=."
+            )
         return None
     if backoff is None:
         return model.Retry(limit=retries)
@@ -125,7 +127,7 @@ def retry_policy(retries: Any, backoff: Any) -> model.Retry | None:
         raise DeclarationError(f"backoff={{'factor': {factor!r}}}: it is a number, such as 2.")
     return model.Retry(
         limit=retries,
-        delay=seconds(given.get("duration", 1), "backoff"),
+        delay=seconds(given.get("duration", 1), f"{of}backoff"),
         factor=factor,
         longest=seconds(given["max"], "backoff") if "max" in given else None,
         cap=seconds(given["cap"], "backoff") if "cap" in given else None,

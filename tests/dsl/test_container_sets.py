@@ -14,7 +14,7 @@ from tests.dsl.common_steps import same, table
 from tests.dsl.manifests import TARGETS, compiled, task, template
 from tests.dsl.running import parallel_steps, run_locally
 
-MAIN = {"image": "busybox", "command": "true"}
+MAIN: Any = {"image": "busybox", "command": "true"}
 
 
 @pytest.mark.parametrize("target", TARGETS)
@@ -89,6 +89,42 @@ def test_a_set_runs_on_this_machine_and_stands_for_what_main_prints(tmp_path: Pa
     assert run_locally(flow, tmp_path) == 5
 
 
+@pytest.mark.parametrize("target", TARGETS)
+@pytest.mark.parametrize(
+    ("options", "strategy"),
+    [
+        ({"container_retries": 2}, {"retries": "3"}),
+        (
+            {"container_retries": 1, "container_backoff": "1m"},
+            {"retries": "2", "duration": "60s"},
+        ),
+    ],
+)
+def test_containers_of_a_set_are_tried_again_in_their_pod(
+    options: Any, strategy: dict[str, str], target: str
+) -> None:
+    @cj.workflow
+    def flow() -> None:
+        cj.container_set({"main": MAIN}, mounts={"/work": cj.empty()}, **options)
+
+    manifest = compiled(flow, target)
+    found = template(manifest, "container-set")["containerSet"]
+    assert (found["retryStrategy"], len(found["volumeMounts"])) == (strategy, 1)
+    assert cj.lint(manifest, target) == []
+
+
+@parallel_steps
+def test_a_container_that_is_tried_again_may_succeed_here(tmp_path: Path) -> None:
+    @cj.workflow
+    def flow() -> Any:
+        text = "test -e /work/a && echo 5 || { touch /work/a; exit 1; }"
+        main: Any = {"image": "busybox", "command": ["sh", "-c", text]}
+        work = {"/work": cj.empty()}
+        return same(cj.container_set({"main": main}, mounts=work, container_retries=1))
+
+    assert run_locally(flow, tmp_path) == 5
+
+
 @pytest.mark.parametrize(
     ("containers", "options", "words"),
     [
@@ -98,6 +134,13 @@ def test_a_set_runs_on_this_machine_and_stands_for_what_main_prints(tmp_path: Pa
         ({"main": {**MAIN, "after": ["main"]}}, {}, "main is after 'main', and no"),
         ({"main": {**MAIN, "mount": {}}}, {}, "The container main has no option 'mount'"),
         ({"main": MAIN}, {"image": "x"}, "cj.container_set has no option 'image'"),
+        ({"main": MAIN}, {"container_retries": -1}, "container_retries=-1: it is a number"),
+        ({"main": MAIN}, {"container_backoff": 1}, "give container_retries="),
+        (
+            {"main": MAIN},
+            {"container_retries": 1, "container_backoff": {"duration": 1, "factor": 2}},
+            "container_backoff=.*: it is a time",
+        ),
     ],
 )
 def test_what_makes_no_sense_of_a_set_is_refused(containers: Any, options: Any, words: str) -> None:
