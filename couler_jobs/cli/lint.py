@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import os
 import re
 from collections.abc import Iterator
 from dataclasses import asdict
@@ -16,6 +17,8 @@ from couler_jobs.errors import CompileError, DeclarationError
 
 if TYPE_CHECKING:
     from couler_jobs.spec.finding import Finding
+
+_PLACE = re.compile(r"^(.+), line (\d+)$")
 
 
 def add(commands: Commands) -> None:
@@ -37,7 +40,7 @@ def lint_all(arguments: argparse.Namespace) -> int:
             (what, one) for what in arguments.what for one in _told(look(what, arguments.target))
         ]
     if arguments.json:
-        print_json([{"file": what, **asdict(finding)} for what, finding in found])
+        print_json([{"file": _file(what, one), **asdict(one)} for what, one in found])
     else:
         for what, finding in found:
             print(f"{what}: {finding}")
@@ -52,17 +55,26 @@ def _told(findings: Iterator[Finding]) -> Iterator[Finding]:
         yield _finding(error)
 
 
+def _file(what: str, finding: Finding) -> str:
+    """The file whose line the finding has: what was asked about, or a file that it imports."""
+    there = _PLACE.search(finding.place)
+    if there is None or finding.line is None:
+        return what
+    asked = f"{os.path.realpath(what)}:"  # of `flow.py:nightly` it is flow.py
+    return what if asked.startswith(f"{os.path.realpath(there[1])}:") else there[1]
+
+
 def _finding(error: DeclarationError | CompileError) -> Finding:
     from couler_jobs.spec.finding import Finding
 
     code = "compile" if isinstance(error, CompileError) else "declaration"
-    line = re.search(r", line (\d+)$", error.place)
+    there = _PLACE.search(error.place)
     return Finding(
         severity="error",
         code=code,
         path="",
         message=error.said,
-        line=int(line[1]) if line else error.line,
+        line=int(there[2]) if there else error.line,
         place=error.place,
     )
 

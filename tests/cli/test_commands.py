@@ -191,6 +191,22 @@ def test_lint_prints_an_error_of_a_declaration_like_any_finding(
     assert err == ""
 
 
+@pytest.mark.parametrize("name", ["", ":flow"])
+def test_a_finding_has_the_file_whose_line_it_has(
+    name: str, tmp_path: Path, capsys: Output
+) -> None:
+    bad = "import couler_jobs as cj\n\n\n@cj.step(memory=3)\ndef bad(): ...\n"
+    flow = "import couler_jobs as cj\nfrom beside import bad\n@cj.workflow\ndef flow(): bad()\n"
+    own, helper, program = (tmp_path / f"{stem}.py" for stem in ("own", "beside", "flow"))
+    own.write_text(bad, encoding="utf-8")
+    helper.write_text(bad, encoding="utf-8")
+    program.write_text(flow, encoding="utf-8")
+    for what, file in ((f"{own}{name}", f"{own}{name}"), (f"{program}{name}", str(helper))):
+        assert main(["lint", what, "--json"]) == 2
+        (found,) = json.loads(capsys.readouterr().out)
+        assert (found["file"], found["line"]) == (file, 4)
+
+
 def test_lint_of_a_target_that_is_unknown_is_no_finding(hello: str, capsys: Output) -> None:
     assert main(["lint", hello, "--target", "9.9"]) == 2
     assert "9.9" in capsys.readouterr().err
