@@ -31,6 +31,10 @@ if TYPE_CHECKING:
 
 SUFFIXES = (".py", ".yaml", ".yml", ".json", ".ipynb")
 
+_INSTALLED = (os.path.dirname(os.__file__), os.path.dirname(__file__))
+"""Python's own modules, and this package."""
+_PACKAGES = {"site-packages", "dist-packages"}
+
 _read_now: contextvars.ContextVar[Path | None] = contextvars.ContextVar("read_now", default=None)
 
 
@@ -183,13 +187,13 @@ def _is_ours(error: Exception) -> bool:
 
 
 def _blame(path: Path, error: BaseException) -> DeclarationError:
-    """The error of a program, at the last of the program's own lines that it came up in."""
-    own = str(path.resolve())
-    lines = [f.lineno for f in traceback.extract_tb(error.__traceback__) if f.filename == own]
-    if isinstance(error, SyntaxError) and error.filename == own:
-        lines.append(error.lineno)
+    """The error of a program, at the last of the lines that it came up in: its own, or those of a
+    file beside it."""
+    lines = [(f.filename, f.lineno) for f in traceback.extract_tb(error.__traceback__)]
+    is_own = isinstance(error, SyntaxError) and _is_beside(path, error.filename or "")
+    if isinstance(error, SyntaxError) and is_own:
+        lines.append((error.filename or "", error.lineno))
     # The text of a syntax error ends in its place, which is said already.
-    is_own = isinstance(error, SyntaxError) and error.filename == own
     said = getattr(error, "msg", error) if is_own else _words_of(error)
     sentence = f"{type(error).__name__}: {said}".rstrip(": ")
     sentence += "" if sentence.endswith("?") else "."
@@ -200,8 +204,20 @@ def _blame(path: Path, error: BaseException) -> DeclarationError:
             " A program for Couler is read with --couler: couler-jobs compile --couler FILE."
         )
     told = DeclarationError(sentence)
-    told.place = f"{path}, line {lines[-1]}" if lines else str(path)
+    told.place = str(path)
+    for file, line in lines:
+        if _is_beside(path, file):
+            told.place = f"{path if file == str(path.resolve()) else file}, line {line}"
     return told
+
+
+def _is_beside(path: Path, file: str) -> bool:
+    """Whether a file is the program, or below its folder and no part of what is installed."""
+    own, parts = path.resolve(), Path(file).parts
+    if file == str(own):
+        return True
+    installed = file.startswith(_INSTALLED) or not _PACKAGES.isdisjoint(parts)
+    return Path(file).is_relative_to(own.parent) and not installed
 
 
 def _words_of(error: BaseException) -> object:

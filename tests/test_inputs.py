@@ -297,6 +297,32 @@ def test_an_error_in_a_program_names_its_line(folder: Path, program: str, why: s
         read(write(folder / "flow.py", program), "4.1")
 
 
+@pytest.mark.parametrize(
+    ("helper", "why"),
+    [
+        ("x = 1\nx = y\n", r"helper.py, line 2: NameError: name 'y' is not defined\.$"),
+        ("x = (\n", r"helper.py, line 1: SyntaxError: '\(' was never closed\.$"),
+        ("import json\njson.loads('a')\n", r"helper.py, line 2: JSONDecodeError: Expecting"),
+    ],
+)
+def test_an_error_in_a_file_beside_a_program_names_its_line(
+    folder: Path, helper: str, why: str
+) -> None:
+    write(folder / "helper.py", helper)
+    with pytest.raises(DeclarationError, match=why):
+        read(write(folder / "flow.py", "import helper\n"), "4.1")
+
+
+def test_an_error_in_what_is_installed_names_the_line_of_the_program(folder: Path) -> None:
+    installed = folder / "venv" / "site-packages"
+    installed.mkdir(parents=True)
+    write(installed / "helper.py", "x = y\n")
+    program = f"import sys\nsys.path.append({str(installed)!r})\nimport helper\n"
+    with pytest.raises(DeclarationError, match=r"flow.py, line 3: NameError: name 'y'"):
+        read(write(folder / "flow.py", program), "4.1")
+    sys.path.remove(str(installed))
+
+
 def test_a_declaration_error_in_a_program_stays_as_it_is(folder: Path) -> None:
     program = "import couler_jobs as cj\ncj.step(retries=-1)(print)\n"
     with pytest.raises(DeclarationError, match="retries=-1"):

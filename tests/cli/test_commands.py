@@ -196,8 +196,10 @@ def test_a_finding_has_the_file_whose_line_it_has(
     name: str, tmp_path: Path, capsys: Output
 ) -> None:
     bad = "import couler_jobs as cj\n\n\n@cj.step(memory=3)\ndef bad(): ...\n"
-    flow = "import couler_jobs as cj\nfrom beside import bad\n@cj.workflow\ndef flow(): bad()\n"
-    own, helper, program = (tmp_path / f"{stem}.py" for stem in ("own", "beside", "flow"))
+    flow = (
+        "import couler_jobs as cj\nfrom broken_beside import bad\n@cj.workflow\ndef flow(): bad()\n"
+    )
+    own, helper, program = (tmp_path / f"{stem}.py" for stem in ("own", "broken_beside", "flow"))
     own.write_text(bad, encoding="utf-8")
     helper.write_text(bad, encoding="utf-8")
     program.write_text(flow, encoding="utf-8")
