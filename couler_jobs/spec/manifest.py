@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, Any, Final, TypeAlias
@@ -76,7 +77,7 @@ class Lines(Mapping[str, int]):
 def load_with_lines(text: str) -> tuple[list[Manifest], list[Lines]]:
     """Read the documents of a YAML (or JSON) text: each as a mapping, with the line of each path.
 
-    Values are read as Argo reads them: timestamps stay text, `1e3` is a number, `yes` and `on` are
+    Values are read as Argo reads them: timestamps stay text, `1e3` is 1000, `y`, `yes` and `on` are
     true. Raises ManifestError for what is not YAML, for a document that is not a mapping, for a key
     that stands twice, for any tag beyond YAML's own simple ones, for nesting beyond MAX_DEPTH and
     for aliases that would blow up beyond MAX_PARTS.
@@ -246,13 +247,16 @@ _HANDLERS: Final[Mapping[str, Any]] = {
 
 _WORDS: Final[Mapping[str, Any]] = {
     **dict.fromkeys(("", "~", "null", "Null", "NULL")),
-    **dict.fromkeys(("true", "True", "TRUE", "yes", "Yes", "YES", "on", "On", "ON"), True),
-    **dict.fromkeys(("false", "False", "FALSE", "no", "No", "NO", "off", "Off", "OFF"), False),
+    **dict.fromkeys(("true", "True", "TRUE", "on", "On", "ON"), True),
+    **dict.fromkeys(("y", "Y", "yes", "Yes", "YES"), True),
+    **dict.fromkeys(("false", "False", "FALSE", "off", "Off", "OFF"), False),
+    **dict.fromkeys(("n", "N", "no", "No", "NO"), False),
 }
 _INTEGER: Final = re.compile(
-    r"[-+]?(?:0b[01_]+|0o?[0-7_]+|0x[0-9a-fA-F_]+|0|[1-9][0-9_]*)", re.ASCII
+    r"[-+]?(?:0[bB][01]+|0[oO]?[0-7]+|0[xX][0-9a-fA-F]+|0|[1-9][0-9]*)", re.ASCII
 )
 _FLOAT: Final = re.compile(r"[-+]?(?:\.[0-9]+|[0-9]+(?:\.[0-9]*)?)(?:[eE][-+]?[0-9]+)?", re.ASCII)
+_BASES: Final[Mapping[str, int]] = {"0b": 2, "0o": 8, "0x": 16}
 _SIMPLE: Final = ("str", "int", "float", "bool", "null", "timestamp")
 _OWN: Final = "tag:yaml.org,2002:"
 
@@ -275,16 +279,27 @@ def _plain(text: str) -> Any:
         return _WORDS[text]
     if text[0] not in "+-.0123456789":
         return text
-    if _INTEGER.fullmatch(text) and len(text) < 400:
-        return _whole(text.replace("_", ""))
-    return float(text) if _FLOAT.fullmatch(text) and len(text) < 400 else text
+    plain = text if text[0] == "." else text.replace("_", "")
+    if len(plain) >= 400:
+        return text
+    if _INTEGER.fullmatch(plain) and -(2**63) <= (whole := _whole(plain)) < 2**64:
+        return whole
+    if _FLOAT.fullmatch(plain) and not math.isinf(value := float(plain)):
+        return _number(value)
+    return text
 
 
-def _whole(text: str) -> Any:
+def _whole(text: str) -> int:
     sign, digits = (-1, text[1:]) if text[0] == "-" else (1, text.lstrip("+"))
-    base = {"0b": 2, "0o": 8, "0x": 16}.get(digits[:2], 8 if digits[:1] == "0" else 10)
-    digits = digits[2:] if digits[:2] in ("0b", "0o", "0x") else digits
-    return sign * int(digits, base) if digits else text
+    prefix = digits[:2].lower()
+    if prefix in _BASES:
+        return sign * int(digits[2:], _BASES[prefix])
+    return sign * int(digits, 8 if digits[0] == "0" else 10)
+
+
+def _number(value: float) -> int | float:
+    """As it stands in the JSON that Argo's command line makes of it: 1000 for `1e3`."""
+    return int(value) if value.is_integer() and abs(value) < 1e21 else value
 
 
 def _check_tag(tag: str | None, line: int, value: type) -> None:

@@ -49,9 +49,19 @@ def test_a_path_is_written_as_people_write_it(path: Any, text: str) -> None:
         ("0b11", 3),
         ("1_000", 1000),
         ("5.5", 5.5),
-        ("1e3", 1000.0),
+        ("1e3", 1000),
+        ("3.0", 3),
+        ("1e21", 1e21),
+        ("1_0.5", 10.5),
+        ("-_1", -1),
+        ("0X1f", 31),
+        ("0O10", 8),
+        ("1e400", "1e400"),
+        (".7_", ".7_"),
         (".5", 0.5),
         ("yes", True),
+        ("y", True),
+        ("N", False),
         ("off", False),
         ("null", None),
         ("", None),
@@ -60,7 +70,7 @@ def test_a_path_is_written_as_people_write_it(path: Any, text: str) -> None:
         ("2026-01-01T00:00:00Z", "2026-01-01T00:00:00Z"),
         ("12:30:45", "12:30:45"),
         ("1.2.3", "1.2.3"),
-        ("089", 89.0),
+        ("089", 89),
         ("-", [None]),
         ("!!str 5", "5"),
         ("!!int '5'", 5),
@@ -73,7 +83,8 @@ def test_a_path_is_written_as_people_write_it(path: Any, text: str) -> None:
 def test_a_value_is_read_as_argo_reads_it(text: str, expected: Any) -> None:
     if text == "-":
         text = "\n- "
-    assert value(text) == expected
+    found = value(text)
+    assert (found, type(found)) == (expected, type(expected))
 
 
 def test_each_part_has_its_line() -> None:
