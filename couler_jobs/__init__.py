@@ -8,7 +8,6 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from couler_jobs.build import compile as compile
     from couler_jobs.compiler.lint import lint as lint
-    from couler_jobs.compiler.yaml import to_yaml as to_yaml
     from couler_jobs.dsl.container_sets import container_set as container_set
     from couler_jobs.dsl.containers import container as container
     from couler_jobs.dsl.control import and_ as and_
@@ -63,6 +62,7 @@ if TYPE_CHECKING:
     from couler_jobs.runs.run import Run as Run
     from couler_jobs.runs.schedule import Schedule as Schedule
     from couler_jobs.scheduling import schedule as schedule
+    from couler_jobs.spec.to_yaml import to_yaml as to_yaml
     from couler_jobs.spec.wire import json_text as json_text
     from couler_jobs.submission import apply_template as apply_template
     from couler_jobs.submission import submit as submit
@@ -70,7 +70,7 @@ if TYPE_CHECKING:
 _MODULES = {
     "build": ("compile",),
     "compiler.lint": ("lint",),
-    "compiler.yaml": ("to_yaml",),
+    "spec.to_yaml": ("to_yaml",),
     "dsl.container_sets": ("container_set",),
     "dsl.containers": ("container",),
     "dsl.control": (

@@ -65,7 +65,7 @@ def _text(found: Sequence[Manifest], as_json: bool) -> str:
     """One manifest as it is; several as documents of one stream, or a list."""
     import json
 
-    from couler_jobs.compiler.yaml import to_yaml
+    from couler_jobs.spec.to_yaml import to_yaml
 
     if as_json:
         return json.dumps(found[0] if len(found) == 1 else found, indent=2) + "\n"

@@ -35,8 +35,8 @@ def diff(arguments: argparse.Namespace) -> int:
     """Print the lines that differ, as `diff -u` does; the order of keys makes no difference."""
     import json
 
-    from couler_jobs.compiler.yaml import to_yaml
     from couler_jobs.inputs import read
+    from couler_jobs.spec.to_yaml import to_yaml
 
     values = parameters(arguments)
     with printing_aside():

@@ -265,16 +265,16 @@ def _scalar(event: Any, line: int, is_key: bool) -> Any:
     text: str = event.value
     if event.tag is not None and event.tag != "!":
         _check_tag(event.tag, line, str)
-        return text if event.tag == _OWN + "str" else _plain(text)
+        return text if event.tag == _OWN + "str" else plain(text)
     if not event.implicit[0] or event.tag == "!":
         return text
     if is_key:
         return _MERGE if text == "<<" else text
-    return _plain(text)
+    return plain(text)
 
 
-def _plain(text: str) -> Any:
-    """The value of a word without quotes."""
+def plain(text: str) -> Any:
+    """The value that Argo's command line, and kubectl, read in a word without quotes."""
     if text in _WORDS:
         return _WORDS[text]
     if text[0] not in "+-.0123456789":

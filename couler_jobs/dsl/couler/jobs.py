@@ -22,7 +22,9 @@ from couler_jobs.dsl.units import extra_json
 from couler_jobs.dsl.values import Handle
 from couler_jobs.errors import DeclarationError
 from couler_jobs.spec import model
+from couler_jobs.spec.manifest import load_with_lines
 from couler_jobs.spec.names import template_name
+from couler_jobs.spec.to_yaml import to_yaml
 
 Action = Literal["get", "create", "apply", "delete", "replace", "patch"]
 ACTIONS = ("get", "create", "apply", "delete", "replace", "patch")
@@ -83,14 +85,17 @@ def _manifest(inputs: Inputs, given: Any, env: Mapping[str, Any] | None) -> str:
         raise DeclarationError("run_job needs a manifest: the object's YAML, or a mapping.")
     if isinstance(given, str) and not env:
         return given
-    import yaml
-
-    found = yaml.safe_load(given) if isinstance(given, str) else json.loads(json.dumps(given))
+    found = _one(given) if isinstance(given, str) else json.loads(json.dumps(given))
     if not isinstance(found, dict):
         raise DeclarationError("run_job needs the manifest of one object, which is a mapping.")
     if env:
         _add_env(found, [_variable(inputs, n, v) for n, v in env.items() if v is not None])
-    return yaml.safe_dump(found, sort_keys=False, allow_unicode=True)
+    return to_yaml(found)
+
+
+def _one(text: str) -> Any:
+    found, _ = load_with_lines(text)
+    return found[0] if len(found) == 1 else None
 
 
 def _variable(inputs: Inputs, name: str, value: Any) -> dict[str, Any]:

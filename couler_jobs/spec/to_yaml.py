@@ -1,4 +1,4 @@
-"""Manifests as YAML that people read: scripts as blocks, keys in Argo's usual order."""
+"""Manifests as YAML that people read: scripts as blocks, keys as they come."""
 
 from __future__ import annotations
 
@@ -27,6 +27,8 @@ def to_yaml(manifest: Mapping[str, Any]) -> str:
 def _dumper() -> Any:
     import yaml
 
+    from couler_jobs.spec.manifest import plain
+
     base: Any = getattr(yaml, "CSafeDumper", yaml.SafeDumper)
 
     class Dumper(base):  # type: ignore[misc]
@@ -36,7 +38,9 @@ def _dumper() -> Any:
             return True
 
     def text(dumper: Any, data: str) -> Any:
-        style = "|" if "\n" in data else None
+        # PyYAML would leave `y`, `08` and `1e3` bare, which Go's YAML reads as other things.
+        bare = plain(data) == data
+        style = "|" if "\n" in data else None if bare else "'"
         return dumper.represent_scalar("tag:yaml.org,2002:str", data, style=style)
 
     Dumper.add_representer(str, text)
