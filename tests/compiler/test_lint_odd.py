@@ -169,6 +169,7 @@ B = {"name": "b", "template": "t"}
         given(http={"url": "x"}, globalName="{{"),
         done("{{inputs.artifacts.f}}"),
         asked(value="nope"),
+        asked(value="{{workflow.uid}}"),
         exported(),
     ],
     ids=lambda manifest: str({**manifest["metadata"], **manifest["spec"]})[:90],

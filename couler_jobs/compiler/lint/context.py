@@ -238,7 +238,7 @@ class Context:
             own = parameter.get("value", parameter.get("default"))
             value = self.placeholder if arguments is None else given.get(name, own)
             if value is not None:  # a value from a config map is not known yet
-                env[f"inputs.parameters.{name}"] = value
+                env[f"inputs.parameters.{name}"] = substitute(value, self.values)
         # A plain dict is quicker to ask, and a chain quicker to make where values are many.
         return {**self.values, **env} if len(self.values) < 100 else ChainMap(env, self.values)
 
