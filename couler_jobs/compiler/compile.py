@@ -343,7 +343,7 @@ def _call(writer: Writer, call: model.Call, target: Target) -> Fields:
     if call.arguments:
         found["arguments"] = {
             "parameters": [
-                {"name": name, "value": value if type(value) is str else writer.text(value)}
+                {"name": name, "value": value if isinstance(value, str) else writer.argument(value)}
                 for name, value in call.arguments
             ]
         }

@@ -125,13 +125,14 @@ class Cut:
     def _arguments(self, call: model.Call, part: Part | None) -> tuple[tuple[str, model.Text], ...]:
         seen: list[tuple[str, model.Text]] = []
         known = self._texts[part]
-        for name, text in call.arguments:
+        for argument in call.arguments:
+            name, text = argument
             if isinstance(text, str):
                 if "{{" in text:
                     self._refuse_tags(call, text)
+                seen.append(argument)
             else:
-                text = known.get(id(text)) or self._text(text, part)
-            seen.append((name, text))
+                seen.append((name, known.get(id(text)) or self._text(text, part)))
         return tuple(seen)
 
     def _refuse_tags(self, call: model.Call, text: str) -> None:

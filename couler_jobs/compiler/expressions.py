@@ -19,6 +19,14 @@ class Writer:
     def __init__(self, prefix: str, maybe: Collection[str]) -> None:
         self.prefix = prefix  #: `tasks` in a DAG, `steps` in groups
         self._maybe = maybe  #: calls that may not run, so that their outputs may not exist
+        self._arguments: dict[int, str] = {}  #: by the identity of the text
+
+    def argument(self, text: model.Joined) -> str:
+        """Text of a call's argument, written once: many calls of a graph are given the same."""
+        found = self._arguments.get(id(text))
+        if found is None:
+            found = self._arguments[id(text)] = self.text(text)
+        return found
 
     def text(self, text: model.Text) -> str:
         """Text with a tag for each reference."""
