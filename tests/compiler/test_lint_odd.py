@@ -168,6 +168,7 @@ B = {"name": "b", "template": "t"}
         claimed(a=1),
         given(http={"url": "x"}, globalName="{{"),
         done("{{inputs.artifacts.f}}"),
+        given(plugin={"name": "p"}),
         asked(value="nope"),
         asked(value="{{workflow.uid}}"),
         exported(),
@@ -201,6 +202,7 @@ def test_what_a_server_refused_has_an_error(manifest: dict[str, Any]) -> None:
         output("{{=inputs.parameters.m}}"),
         claimed(phase="x", capacity={"storage": 1}),
         done("a: '{{inputs.artifacts.f}}'"),
+        given(plugin={"name": "p", "configuration": "c", "key": "k"}),
         asked(valueFrom={"configMapKeyRef": {"name": "c", "key": "k"}}),
         exported(onExit="t"),
     ],
@@ -208,3 +210,17 @@ def test_what_a_server_refused_has_an_error(manifest: dict[str, Any]) -> None:
 )
 def test_what_a_server_took_has_none(manifest: dict[str, Any]) -> None:
     assert not [found for found in lint(manifest) if found.severity == "error"]
+
+
+@pytest.mark.parametrize(
+    ("manifest", "taken"),
+    [
+        (given(plugin={"name": "p", "configuration": "c", "key": "k"}), False),
+        (with_cpu(" 1 "), True),
+        (with_cpu("1 1"), False),
+    ],
+)
+def test_argo_3_7_reads_over_what_came_later_and_over_blanks(
+    manifest: dict[str, Any], taken: bool
+) -> None:
+    assert taken != any(found.severity == "error" for found in lint(manifest, "3.7"))

@@ -241,9 +241,8 @@ class _Walk:
             self._walked.odd = True
             self._report.error("key-type", (path, str(key)), f"The key {key!r} must be text.")
             return
-        folded = shape.folded.get(key.lower())
-        if folded is not None:
-            self._walked.odd = True
+        if key.lower() in shape.folded or (shape.loose and other_versions(shape.name, key)):
+            self._walked.odd = True  # Argo Server reads on without it, or by another name
         message, fix = _about_unknown(key, shape, self._target)
         if shape.name == "WorkflowStep":
             # Argo reads steps with a reader of its own, which is strict in every version.

@@ -17,7 +17,6 @@ if TYPE_CHECKING:
 
 _ACTIONS: Final = ("get", "create", "apply", "delete", "replace", "patch")
 _EXPRESSION: Final = re.compile(r"\{\{\s*=\s*(.+?)\s*\}\}")
-_ARTIFACT: Final = re.compile(r"inputs\.artifacts\.[^.]*")
 _RETRY_TAGS: Final = frozenset(
     {
         "retries",
@@ -62,8 +61,9 @@ def _known(
     context: Context, template: Template, scope: Scope, env: Mapping[str, str]
 ) -> Mapping[str, str]:
     """What Argo puts in before it reads the manifest; tags of the run itself are not among it."""
-    names = scope.names | (_RETRY_TAGS if "retryStrategy" in template.body else frozenset())
-    names = {name for name in names if not _ARTIFACT.fullmatch(name)}
+    names = {"pod.name"} & scope.names
+    if "retryStrategy" in template.body:
+        names |= _RETRY_TAGS
     return {**dict.fromkeys(names, context.placeholder), **env}
 
 

@@ -185,6 +185,11 @@ _TIME = re.compile(r"\d{4}-\d\d-\d\d[Tt]\d\d:\d\d:\d\d(?:\.\d+)?(?:[Zz]|[+-]\d\d
 _BASE64 = re.compile(r"(?:[A-Za-z0-9+/]{4})*(?:[A-Za-z0-9+/]{2}==|[A-Za-z0-9+/]{3}=)?", re.ASCII)
 
 
+def _loose_quantity(value: Any) -> str | None:
+    """As Argo reads it: blanks around it are nothing."""
+    return _quantity(value.strip() if isinstance(value, str) else value)
+
+
 def _quantity(value: Any) -> str | None:
     if isinstance(value, str):
         return None if _QUANTITY.fullmatch(value) else "is not a quantity such as 500m or 1Gi"
@@ -243,7 +248,7 @@ def _plugin(value: dict[str, Any]) -> str | None:
 
 
 _BUILT_IN: Final[Mapping[str, Rule]] = {
-    "quantity": _quantity,
+    "quantity": _loose_quantity,
     "intstr": _int_or_text,
     "intorstr": _int_or_text,
     "num": _number,
