@@ -569,6 +569,14 @@ def test_a_hook_of_the_workflow_sees_its_status() -> None:
     assert drive.started()[2:] == [".onExit"]
 
 
+def test_a_hook_of_a_workflow_that_runs_is_told_its_status_and_failures() -> None:
+    say = script("say", source="{{workflow.status}} {{workflow.failures}}")
+    hooks = {"start": {"expression": "workflow.status == 'Running'", "template": "say"}}
+    drive = Drive(workflow(steps([step("a")]), say, hooks=hooks, onExit="say"))
+    (told,) = [one for one in drive.launched if one.node.endswith("hooks.start")]
+    assert told.source == 'Running "null"'
+
+
 def test_the_exit_handler_is_told_what_failed() -> None:
     say = script("say", source="{{workflow.status}} {{workflow.failures}}")
     drive = Drive(workflow(steps([step("a")]), say, onExit="say"))

@@ -241,7 +241,7 @@ class Engine:
                 name=self._run.name,
                 step=entry,
                 arguments=self._run.arguments,
-                seen=lambda node: self._hooks("Running"),
+                seen=self._root_seen,
                 ended=self._root_ended,
             )
         )
@@ -261,15 +261,25 @@ class Engine:
         if node.daemoned:  # nothing is around it
             run.end_daemons()
         self._root, self._result = node, (node.phase, node.message)
-        run.variables["workflow.status"] = self._status(node)
-        run.variables["workflow.failures"] = failures(run.nodes.by_name.values(), run.pod_name)
-        self._hooks(self._status(node))
+        self._tell(self._status(node))
+        self._hooks()
         self._then = self._exit
         self._after_hooks()
 
-    def _hooks(self, status: str) -> None:
+    def _root_seen(self, node: Node) -> None:
+        if lifecycle_hooks(self._spec):
+            self._tell(Phase.RUNNING.value)
+            self._hooks()
+
+    def _tell(self, status: str) -> None:
+        """What hooks, and the exit handler, are told of the workflow."""
+        run = self._run
+        run.variables["workflow.status"] = status
+        run.variables["workflow.failures"] = failures(run.nodes.by_name.values(), run.pod_name)
+
+    def _hooks(self) -> None:
         """Start the workflow's own hooks whose expression holds now."""
-        values = {**self._run.variables, "workflow.status": status}
+        values = self._run.variables
         for name, hook in lifecycle_hooks(self._spec).items():
             node_name = f"{self._run.name}.hooks.{name}"
             if node_name in self._hooks_open:
