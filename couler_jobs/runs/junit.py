@@ -8,13 +8,13 @@ suite has the run's name.
 from __future__ import annotations
 
 import re
-from collections import Counter, deque
+from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING
 from xml.etree import ElementTree as ET
 
-from couler_jobs.errors import BackendError
 from couler_jobs.runs.display import said_of
+from couler_jobs.runs.log import last_lines
 from couler_jobs.runs.nodes import BAD, LEFT_OUT, attempts_of, shown_name
 from couler_jobs.spec.status import NodeInfo, Phase, RunInfo
 
@@ -31,11 +31,7 @@ def report(run: Run) -> str:
     """The report of a run, with the last lines of each failed step."""
 
     def tail(node: NodeInfo) -> str:
-        try:
-            lines = deque(run.backend.logs(run.name, node.name), maxlen=LAST_LINES)
-        except BackendError:
-            return ""
-        return "\n".join(line.text for line in lines)
+        return "\n".join(last_lines(run.backend, run.name, node, LAST_LINES))
 
     return as_xml(run.info, tail)
 

@@ -2,10 +2,26 @@
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Callable, Iterable, Iterator
+from typing import TYPE_CHECKING
 
+from couler_jobs.errors import BackendError
 from couler_jobs.runs.display import step_name
-from couler_jobs.spec.status import LogLine
+from couler_jobs.spec.status import LogLine, NodeInfo
+
+if TYPE_CHECKING:
+    from couler_jobs.backends.base import Backend
+
+
+def last_lines(backend: Backend, run: str, node: NodeInfo, most: int) -> list[str]:
+    """The end of a pod's log, without that of its hooks; empty where there is none to be had."""
+    try:
+        lines = backend.logs(run, node.name)
+        own = (line.text for line in lines if not line.node.startswith(f"{node.name}."))
+        return list(deque(own, maxlen=most))
+    except BackendError:
+        return []
 
 
 class Log(Iterable[LogLine]):

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import time
-from collections import deque
 from collections.abc import Iterator, Mapping
 from typing import Any
 
@@ -12,7 +11,7 @@ from couler_jobs.backends.choose import choose
 from couler_jobs.backends.ended import refuse_ended
 from couler_jobs.config import Settings
 from couler_jobs.errors import BackendError, NotFound, Unavailable, WaitTimeout, WorkflowFailed
-from couler_jobs.runs.log import Log
+from couler_jobs.runs.log import Log, last_lines
 from couler_jobs.runs.nodes import Nodes, asking, first_failed, pods_of, told_name
 from couler_jobs.runs.values import decoded, text_of
 from couler_jobs.spec.status import LogLine, NodeInfo, Phase, RunInfo
@@ -258,13 +257,7 @@ class Run:
         return [pod.name for pod in pods_of(node, self._info.nodes)] or [node.name]
 
     def _last_lines(self, node: NodeInfo) -> list[str]:
-        if node.type != "Pod":
-            return []
-        try:
-            lines = deque(self.backend.logs(self.name, node.name), maxlen=LAST_LINES)
-        except BackendError:
-            return []
-        return [line.text for line in lines]
+        return last_lines(self.backend, self.name, node, LAST_LINES) if node.type == "Pod" else []
 
 
 def _stopped(info: RunInfo) -> str:

@@ -8,6 +8,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from couler_jobs.errors import AlreadyExists, BackendError, NotFound
+from couler_jobs.spec.names import is_within
 from couler_jobs.spec.status import CronInfo, LogLine, Manifest, NodeInfo, Phase, RunInfo
 from tests.backends.templates import TemplatesInMemory
 
@@ -100,7 +101,7 @@ class FakeBackend(TemplatesInMemory):
         self.asked.append(("logs", name, node or "", "follow" if follow else ""))
         if node is not None and node not in self.lines:
             raise NotFound(f"{name} has no log of {node}.")
-        for one in self.lines if node is None else [node]:
+        for one in self.lines if node is None else [o for o in self.lines if is_within(o, node)]:
             yield from (LogLine(node=one, text=text) for text in self.lines[one])
 
     def stop(self, name: str) -> RunInfo:

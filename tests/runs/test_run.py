@@ -95,6 +95,12 @@ def test_waiting_for_a_run_that_fails_names_the_step_and_its_last_lines() -> Non
     assert failed.value.run.name == "w"
 
 
+def test_the_last_lines_of_a_step_are_not_those_of_its_hooks() -> None:
+    lines = {"w.a": ["no such file"], "w.a.onExit": ["mail sent"], "w.a.hooks.warn": ["warned"]}
+    run = started(BROKEN, lines=lines)
+    assert run.failure().endswith("Its last lines:\n    no such file")
+
+
 def test_a_run_that_is_one_step_fails_with_that_steps_message() -> None:
     alone = info("w", Phase.FAILED, node("w", Phase.FAILED, message="exit code 3"))
     assert started(now=alone).failure() == "w ended as Failed: exit code 3."
