@@ -87,7 +87,7 @@ class Definitions:
 
         Raises JobRefused for what cannot be one, BackendError when its cron workflow was refused.
         """
-        _check_schedule(request.schedule, request.timezone)
+        request = replace(request, schedule=_schedule(request.schedule, request.timezone))
         order = check(request.job, self.jobs.settings, self.jobs.environments)
         definition = _definition(request, order)
         folder = self.folder(definition.job_definition_id)
@@ -271,7 +271,7 @@ class Definitions:
     ) -> Edit:
         after = replace(before, **_values(changes))
         if moves := moved(before, after):
-            _check_schedule(after.schedule, after.timezone)
+            after = replace(after, schedule=_schedule(after.schedule, after.timezone))
         origin = self._new_input(before, tick, changes)
         touches = moves or "active" in changes
         if touches and before.schedule is not None:
@@ -356,9 +356,8 @@ def _differences(before: Definition, after: Definition) -> dict[str, Any]:
     return {name: value for name, value in values.items() if value != getattr(before, name)}
 
 
-def _check_schedule(line: str | None, zone: str | None) -> None:
-    if line is not None:
-        schedules.check(line, zone or "")
+def _schedule(line: str | None, zone: str | None) -> str | None:
+    return None if line is None else schedules.checked(line, zone or "")
 
 
 def _definition(request: DefinitionRequest, order: Order) -> Definition:

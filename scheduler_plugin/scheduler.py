@@ -23,7 +23,7 @@ from traitlets import Type, Unicode
 
 from couler_jobs.backends.choose import choose
 from couler_jobs.errors import CoulerJobsError
-from scheduler_plugin import compute, config, downloads
+from scheduler_plugin import compute, config, downloads, schedules
 from scheduler_plugin.backend import describes, inward, outward
 from scheduler_plugin.database import Database
 from scheduler_plugin.definition_records import COLUMNS as DEFINITION_COLUMNS
@@ -330,7 +330,8 @@ def _described_definition(definition: Definition) -> models.DescribeJobDefinitio
     values = {name: getattr(definition, name) for name in DEFINITION_COLUMNS}
     for name in ("tags", "output_formats", "packaged_files"):
         values[name] = None if values[name] is None else list(values[name])
-    return models.DescribeJobDefinition(**values)
+    line, zone = schedules.shown(definition.schedule, definition.timezone)
+    return models.DescribeJobDefinition(**values | {"schedule": line, "timezone": zone})
 
 
 def _definitions_query(query: models.ListJobDefinitionsQuery) -> DefinitionsQuery:

@@ -112,6 +112,17 @@ def parse(line: str) -> Schedule:
     )
 
 
+def in_five_fields(line: str) -> str:
+    """The same times as five fields, for readers that know no `@` and no zone in the line.
+
+    Raises CronError where Argo would refuse the line, and for `@every`, which no fields say.
+    """
+    if parse(line).every is not None:
+        raise CronError(f"{line!r} is a period, which no five fields say.")
+    rest = _zone(line)[1]
+    return " ".join(_DESCRIPTORS.get(rest, rest).split())
+
+
 def is_zone(name: str) -> bool:
     """Whether a time zone of this name is known."""
     if name in ("", "UTC", "Local"):

@@ -189,6 +189,8 @@ def test_a_database_password_is_in_no_manifest_and_in_no_tick(
         ("0 0 30 2 *", None, "never runs"),
         ("0 2 * * *", "Europe/Atlantis", "no time zone 'Europe/Atlantis'"),
         ("0 2 * * " + "*" * 300, None, "longer than 256"),
+        ("@every 1h", None, "'@every 1h' is a period"),
+        ("CRON_TZ=Asia/Tokyo 0 2 * * *", None, "as `timezone`"),
     ],
 )
 def test_a_bad_schedule_is_one_sentence_and_nothing_is_left(
@@ -201,6 +203,17 @@ def test_a_bad_schedule_is_one_sentence_and_nothing_is_left(
     with pytest.raises(JobRefused, match=says):
         definitions.create(replace(request_, schedule=schedule, timezone=zone))
     assert everything(definitions) == (0, [])
+
+
+def test_a_schedule_is_kept_in_the_five_fields_that_jupyterlab_can_show(
+    definitions: Definitions, request_: DefinitionRequest, backend: StandIn
+) -> None:
+    definition_id = definitions.create(replace(request_, schedule="@daily"))
+    assert definitions.get(definition_id).schedule == "0 0 * * *"
+    definitions.update(definition_id, {"schedule": "@weekly"})
+
+    assert definitions.get(definition_id).schedule == "0 0 * * 0"
+    assert cron(backend, definition_id)["spec"]["schedules"] == ["0 0 * * 0"]
 
 
 @pytest.mark.parametrize(

@@ -303,6 +303,25 @@ def test_a_definition_is_described_in_jupyter_schedulers_words(
     assert found.input_filename == "nb.ipynb"
 
 
+@pytest.mark.parametrize(
+    ("line", "fields", "zone"),
+    [
+        ("@daily", "0 0 * * *", "UTC"),
+        ("TZ=Asia/Tokyo 0 2 * * *", "0 2 * * *", "Asia/Tokyo"),
+        ("0 2 ? * MON", "0 2 ? * MON", "UTC"),
+        ("@every 1h", None, "UTC"),
+    ],
+)
+def test_a_schedule_that_jupyterlab_cannot_show_is_not_sent_to_it(
+    scheduler: ArgoScheduler, definition_id: str, line: str, fields: str | None, zone: str
+) -> None:
+    changes = {"schedule": line, "timezone": "UTC"}
+    scheduler.definitions.records.change(definition_id, changes)
+    found = run(scheduler.get_job_definition(definition_id))
+
+    assert (found.schedule, found.timezone) == (fields, zone)
+
+
 def test_an_update_changes_only_what_was_sent(
     scheduler: ArgoScheduler, definition_id: str, backend: StandIn
 ) -> None:
