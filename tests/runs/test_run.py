@@ -97,7 +97,7 @@ def test_waiting_for_a_run_that_fails_names_the_step_and_its_last_lines() -> Non
 
 def test_the_last_lines_of_a_step_are_not_those_of_its_hooks() -> None:
     lines = {"w.a": ["no such file"], "w.a.onExit": ["mail sent"], "w.a.hooks.warn": ["warned"]}
-    run = started(BROKEN, lines=lines)
+    run = started(now=BROKEN, lines=lines)
     assert run.failure().endswith("Its last lines:\n    no such file")
 
 
