@@ -69,8 +69,8 @@ class Writer:
                 if task not in self._maybe:
                     return self._in_expression(reference)
                 return f"({self._ran(reference)} : {quoted(reference.missing)})"
-            case model.Either(outputs=outputs):
-                return f"({' : '.join(map(self._ran, outputs))} : {quoted('null')})"
+            case model.Either(outputs=outputs, missing=missing):
+                return f"({' : '.join(map(self._ran, outputs))} : {quoted(missing)})"
             case model.Input(name=name, kind=kind):
                 return f"inputs.{kind}s" + _member(name)
             case model.Less(name=name):

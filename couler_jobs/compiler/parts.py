@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Literal
 
 from couler_jobs.spec import model
@@ -67,7 +68,7 @@ class Part:
     def source(self, source: model.Output | model.Either) -> model.Output | model.Either:
         """An output, or several."""
         if isinstance(source, model.Either):
-            return model.Either(outputs=tuple(map(self._output, source.outputs)))
+            return replace(source, outputs=tuple(map(self._output, source.outputs)))
         return self._output(source)
 
     def _output(self, output: model.Output) -> model.Output:

@@ -82,7 +82,10 @@ def _known(choice: Handle) -> model.Reference:
 
 
 def either(*choices: Any) -> Any:
-    """The value of the first of several steps that ran, None if none did."""
+    """The value of the first of several steps that ran, None if none did; or that of loops, [].
+
+    Raises `DeclarationError` for values of loops beside those of single calls.
+    """
     scope = recorder.needed("cj.either")
     found: list[model.Output] = []
     for choice in choices:
@@ -94,7 +97,13 @@ def either(*choices: Any) -> Any:
         else:
             raise DeclarationError(f"cj.either chooses between steps' values; {choice!r} is none.")
     scope.tasks_of(choices)
-    return Handle(Either(scope, tuple(found)))
+    loops = {values.producer_of(choice).is_collected for choice in choices}
+    if len(loops) > 1:
+        raise DeclarationError(
+            "cj.either chooses between the values of single calls, or between those of loops, and "
+            "not between both: put each cj.map into a workflow of its own that returns its value."
+        )
+    return Handle(Either(scope, tuple(found), is_collected=loops == {True}))
 
 
 # --- loops

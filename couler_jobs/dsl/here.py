@@ -266,9 +266,9 @@ class _Frame:
                 raise DeclarationError(f"{task} has an address only as a daemon, not in run_here.")
             case model.Output(task=task, name=name, missing=missing):
                 return self.outputs[task][name] if task in self.outputs else missing
-            case model.Either(outputs=outputs):
+            case model.Either(outputs=outputs, missing=missing):
                 ran = [output for output in outputs if output.task in self.outputs]
-                return self._value(ran[0], item) if ran else wire.NULL
+                return self._value(ran[0], item) if ran else missing
             case model.Input(name=name):
                 return self._inputs[name]
             case model.Less(name=name):

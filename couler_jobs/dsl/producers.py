@@ -24,6 +24,7 @@ class Producer:
 
     json = True  #: whether the text is JSON (else a container's plain text)
     has_result = True  #: whether there is a value, and not only outputs by name
+    is_collected = False  #: whether what is found is a loop's list of JSON texts
     name = ""  #: what an input is called
 
     _text: model.Text | None = None
@@ -109,7 +110,7 @@ class Failures(Variable):
 
     def parts(self, path: Path) -> tuple[str | model.Reference, ...]:
         """JSON text that is read as the list."""
-        return (f'{{"{wire.TEXTS}": ', self.reference(path), " }")
+        return _collected(self.reference(path))
 
 
 class InputValue(Producer):
@@ -213,6 +214,8 @@ class CallValue(Producer):
 class LoopValue(Producer):
     """What a loop returns: Argo collects its values as a JSON list of JSON texts."""
 
+    is_collected = True
+
     def __init__(self, scope: Scope, task: str) -> None:
         super().__init__(f"the values of {task}", scope, task)
         self._output = model.Output(task=task, name="round", missing="[]")
@@ -231,35 +234,47 @@ class LoopValue(Producer):
 
     def parts(self, path: Path) -> tuple[str | model.Reference, ...]:
         """JSON text that is read as the list of the values."""
-        return (f'{{"{wire.TEXTS}": ', self._output, " }")
+        return _collected(self._output)
 
 
 class Either(Producer):
-    """The value of the first of several calls that ran."""
+    """The value of the first of several calls that ran: all of them loops, or none."""
 
-    def __init__(self, scope: Scope | None, found: tuple[model.Output, ...]) -> None:
+    def __init__(
+        self, scope: Scope | None, found: tuple[model.Output, ...], *, is_collected: bool
+    ) -> None:
         super().__init__("one of several values", scope)
-        self._found = found
+        self.is_collected = is_collected
+        self._found = model.Either(outputs=found, missing="[]" if is_collected else wire.NULL)
         self.tasks = tuple(dict.fromkeys(output.task for output in found))
         self._is_file = any(output.kind == "artifact" for output in found)
 
     def file(self, path: Path) -> model.Either | None:
         """The first that ran, where they are files."""
-        return model.Either(outputs=self._found) if self._is_file else None
+        return self._found if self._is_file else None
 
     def part(self, path: Path, key: str | int) -> tuple[Producer, Path]:
         """A part of what a step says that only reads the value."""
         return _take(self).part(path, key)
 
     def listed(self) -> Producer:
-        """A step that only reads the value, and can say its items."""
-        return _take(self)
+        """A step that only reads the value, and can say its items, as a loop can itself."""
+        return self if self.is_collected else _take(self)
 
     def reference(self, path: Path) -> model.Reference:
         """The first that ran."""
         if self._is_file:
             refuse_file(self)
-        return model.Either(outputs=self._found)
+        return self._found
+
+    def items(self, path: Path) -> model.Reference:
+        """What a loop collected, whose items are JSON texts already."""
+        return self._found
+
+    def parts(self, path: Path) -> tuple[str | model.Reference, ...]:
+        """JSON text of the value."""
+        found = self.reference(path)
+        return _collected(found) if self.is_collected else (found,)
 
 
 class Called(Protocol):
@@ -328,6 +343,11 @@ def joined(parts: Sequence[str | model.Reference]) -> model.Joined:
     if text:
         merged.append(text)
     return model.Joined(parts=tuple(merged))
+
+
+def _collected(found: model.Reference) -> tuple[str | model.Reference, ...]:
+    """JSON text that is read as the list of a loop's values."""
+    return (f'{{"{wire.TEXTS}": ', found, " }")
 
 
 def whole(producer: Producer, path: Path) -> None:

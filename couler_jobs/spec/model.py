@@ -30,9 +30,10 @@ class Output:
 
 @checked(frozen=True, slots=True, kw_only=True)
 class Either:
-    """The first of several outputs whose call ran; null if none did."""
+    """The first of several outputs whose call ran."""
 
     outputs: tuple[Output, ...]
+    missing: str = "null"  #: the text where none of them did
 
 
 @checked(frozen=True, slots=True, kw_only=True)
