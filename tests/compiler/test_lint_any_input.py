@@ -5,6 +5,7 @@ import json
 from pathlib import Path
 from typing import Any
 
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -90,3 +91,16 @@ def test_a_manifest_with_anything_in_one_place_gets_an_answer(
             break
     for target in TARGETS:
         assert isinstance(lint(changed, str(target)), list)
+
+
+@pytest.mark.parametrize("expression", ["1/0", "0/0.0", "1e308*10", "asFloat('1e400')"])
+def test_an_expression_whose_value_has_no_json_gets_an_answer(expression: str) -> None:
+    step = {"name": "a", "template": f"{{{{={expression}}}}}"}
+    templates = [{"name": "main", "steps": [[step]]}]
+    manifest = {
+        "apiVersion": "argoproj.io/v1alpha1",
+        "kind": "Workflow",
+        "metadata": {"generateName": "odd-"},
+        "spec": {"entrypoint": "main", "templates": templates},
+    }
+    assert [one.code for one in lint(manifest) if one.severity == "error"] == ["unknown-template"]

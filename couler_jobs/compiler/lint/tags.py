@@ -98,11 +98,11 @@ def _value(match: re.Match[str], values: Mapping[str, str]) -> str:
 
     try:
         value = read(match[1][1:]).evaluate(expand(values))
-    except ExpressionError:  # Argo, too, leaves it for when the workflow runs
-        return match[0]
-    if value is None or callable(value):
-        return match[0]
-    return value if isinstance(value, str) else gotext.to_json(value)
+        if value is None or callable(value):
+            return match[0]
+        return value if isinstance(value, str) else gotext.to_json(value)
+    except (ExpressionError, ValueError):  # no value, or one without JSON, such as 1/0
+        return match[0]  # Argo, too, leaves it for when the workflow runs
 
 
 @dataclass(slots=True)
