@@ -102,8 +102,9 @@ def _template(template: model.Template, target: Target) -> Fields:
             found = _leaf(template, target)
         where = f"The template {template.name}"
         more = _extra(template.extra, "Template", target, where)
-        if policy := (more.get("retryStrategy") or {}).get("retryPolicy"):  # no word says it
-            found.setdefault("retryStrategy", {})["retryPolicy"] = policy
+        retries = found.get("retryStrategy")
+        if retries and "retryPolicy" in (more.get("retryStrategy") or ()):
+            del retries["retryPolicy"]  # no word says it
         return overlaid(found, more, "template_extra", where)
 
 

@@ -191,8 +191,10 @@ def step_options(what: str, options: Mapping[str, Any]) -> StepOptions:
     ship = options.get("ship", "source")
     if ship not in ("source", "import"):
         raise DeclarationError(f"ship={ship!r}: it is 'source' or 'import'.")
-    image = options.get("image", DEFAULT_IMAGE)
     cache, files = memo.max_age(options.get("cache")), tuple(options.get("cache_files", ()))
     if files and cache is None:
         raise DeclarationError("cache_files says what a cached result depends on: give cache= too.")
-    return StepOptions(image=image, ship=ship, cache=cache, cache_files=files, **pod_words(options))
+    pod = pod_words(options)
+    further = options.get("container_extra") or {}
+    image = options.get("image", further.get("image", DEFAULT_IMAGE))
+    return StepOptions(image=image, ship=ship, cache=cache, cache_files=files, **pod)

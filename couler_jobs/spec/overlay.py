@@ -9,6 +9,8 @@ from couler_jobs.errors import DeclarationError
 
 Fields = dict[str, Any]
 
+_LONGEST = 100  #: characters of a value in an error
+
 WORDS: Mapping[str, str] = {
     "image": "image=",
     "command": "command=",
@@ -34,6 +36,8 @@ def overlaid(
     `said` is the option that gives the further ones, `where` what has them. Raises
     `DeclarationError` for a field that they give another value.
     """
+    if not isinstance(extra, Mapping):
+        raise DeclarationError(f"{said}={extra!r}: it is a mapping of Argo's fields.")
     return _overlaid(fields, extra, f"by {said}: say it once.", f"{where}: " if where else "", ())
 
 
@@ -57,9 +61,15 @@ def _overlaid(
             at = (*path, name)
             word = WORDS.get(at[0], "the program")
             raise DeclarationError(
-                f"{where}{'.'.join(at)} is {before!r} by {word} and {value!r} {said}"
+                f"{where}{'.'.join(at)} is {_shown(before)} by {word} and {_shown(value)} {said}"
             )
     return found
+
+
+def _shown(value: Any) -> str:
+    """A value in a sentence: of a script, only how it begins."""
+    text = repr(value)
+    return text if len(text) <= _LONGEST else f"{text[:_LONGEST]}..."
 
 
 def _is_listed(value: Any) -> TypeGuard[Sequence[Mapping[str, Any]]]:

@@ -144,6 +144,7 @@ def test_a_word_of_a_step_is_a_field_of_its_template(
         ),
         ({"container_extra": {"tty": True}}, {"tty": True}),
         ({"container_extra": {"command": ["python3"]}}, {"command": ["python3"]}),
+        ({"container_extra": {"image": "mine:1"}}, {"image": "mine:1"}),
         (
             {"memory": "1Gi", "container_extra": {"resources": {"limits": {"cpu": "2"}}}},
             {"resources": {"requests": {"memory": "1Gi"}, "limits": {"memory": "1Gi", "cpu": "2"}}},
@@ -179,6 +180,10 @@ def test_a_word_of_a_step_is_a_field_of_its_container(
         (
             {"node_selector": {"a": "1"}, "template_extra": {"nodeSelector": {"a": "2"}}},
             r"nodeSelector\.a is '1' by node_selector= and '2' by template_extra",
+        ),
+        (
+            {"retries": 2, "template_extra": {"retryStrategy": "OnError"}},
+            r"retryStrategy is .* by retries= or backoff= and 'OnError' by template_extra",
         ),
     ],
 )

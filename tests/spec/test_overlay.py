@@ -57,3 +57,17 @@ def test_a_field_that_is_said_twice_with_two_values_is_an_error(
     with pytest.raises(DeclarationError) as refused:
         overlaid(fields, extra, "x", "w")
     assert refused.value.said == sentence
+
+
+def test_of_a_long_value_an_error_shows_how_it_begins() -> None:
+    with pytest.raises(DeclarationError) as refused:
+        overlaid({"source": "x" * 500}, {"source": "y"}, "x_extra")
+    begun = "'" + "x" * 99 + "..."
+    assert (
+        refused.value.said == f"source is {begun} by the program and 'y' by x_extra: say it once."
+    )
+
+
+def test_further_fields_are_a_mapping() -> None:
+    with pytest.raises(DeclarationError, match=r"^x_extra='image': it is a mapping of Argo's"):
+        overlaid({}, "image", "x_extra")  # type: ignore[arg-type]
