@@ -40,6 +40,8 @@ _LAST_CELL = """\
 import json
 from IPython.display import display
 
+if _missing := {names} - globals().keys():
+    raise NameError(f"outputs= asks for {{', '.join(_missing)}}: no cell has set that")
 display({{"{mime}": json.dumps({{{pairs}}}, allow_nan=False)}}, raw=True)
 """
 
@@ -218,5 +220,6 @@ def _last_cell(path: Path, document: Mapping[str, Any], outputs: Sequence[str]) 
     if language != "python":
         raise DeclarationError(f"The notebook {path} is in {language}: outputs= reads Python only.")
     pairs = ", ".join(f'"{name}": {name}' for name in outputs)
-    source = _LAST_CELL.format(mime=OUTPUTS, pairs=pairs)
+    names = "{" + ", ".join(f'"{name}"' for name in outputs) + "}"
+    source = _LAST_CELL.format(mime=OUTPUTS, pairs=pairs, names=names)
     return _cell({"cell_type": "code", "source": source.rstrip("\n")})

@@ -145,6 +145,20 @@ def test_a_notebook_that_fails_here_fails_the_run(write: Write) -> None:
         cj.run_here(flow)
 
 
+def test_an_output_that_no_cell_sets_is_told_by_its_name(
+    write: Write, capfd: pytest.CaptureFixture[str]
+) -> None:
+    path = write("total = 1")
+
+    @cj.workflow
+    def flow() -> None:
+        cj.notebook(path, outputs=["total", "nope"])
+
+    with pytest.raises(RuntimeError):
+        cj.run_here(flow)
+    assert "NameError: outputs= asks for nope: no cell has set that" in capfd.readouterr().out
+
+
 def missing(_: Write) -> Any:
     return cj.notebook("missing.ipynb")
 
