@@ -7,7 +7,6 @@ from couler_jobs._version import __version__
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from couler_jobs.build import compile as compile
-    from couler_jobs.compiler.lint import lint as lint
     from couler_jobs.dsl.container_sets import container_set as container_set
     from couler_jobs.dsl.containers import container as container
     from couler_jobs.dsl.control import and_ as and_
@@ -59,6 +58,7 @@ if TYPE_CHECKING:
     from couler_jobs.dsl.volumes import volume as volume
     from couler_jobs.dsl.workflows import workflow as workflow
     from couler_jobs.errors import CoulerJobsError as CoulerJobsError
+    from couler_jobs.findings import lint as lint
     from couler_jobs.runs.run import Run as Run
     from couler_jobs.runs.schedule import Schedule as Schedule
     from couler_jobs.scheduling import schedule as schedule
@@ -69,7 +69,6 @@ if TYPE_CHECKING:
 
 _MODULES = {
     "build": ("compile",),
-    "compiler.lint": ("lint",),
     "spec.to_yaml": ("to_yaml",),
     "dsl.container_sets": ("container_set",),
     "dsl.containers": ("container",),
@@ -135,6 +134,7 @@ _MODULES = {
         "WaitTimeout",
         "WorkflowFailed",
     ),
+    "findings": ("lint",),
     "runs.run": ("Run",),
     "runs.schedule": ("Schedule",),
     "spec.wire": ("json_text",),

@@ -38,6 +38,19 @@ _PACKAGES = {"site-packages", "dist-packages"}
 _read_now: contextvars.ContextVar[Path | None] = contextvars.ContextVar("read_now", default=None)
 
 
+class SeveralWorkflows(DeclarationError):  # noqa: N818  a question, to which the names are answers
+    """A program declares several workflows; `workflows` are what to say for each of them alone."""
+
+    def __init__(self, path: Path, declared: Mapping[str, Any]) -> None:
+        self.workflows = [
+            f"{path}:{key}"
+            for at, (key, value) in enumerate(declared.items())
+            if not any(value is earlier for earlier in [*declared.values()][:at])
+        ]
+        names = ", ".join(self.workflows)
+        super().__init__(f"{path} declares several workflows: choose one of {names}.")
+
+
 def read(what: object, target: str, parameters: Mapping[str, Any] | None = None) -> Manifest:
     """The manifest of `what`, for an Argo version such as "4.1", with the parameters' values.
 
@@ -245,8 +258,7 @@ def _declared_in(module: ModuleType, name: str, path: Path) -> object:
         return getattr(module, name)
     outer = _uncalled(declared)
     if len({id(value) for value in outer.values()}) > 1:
-        names = ", ".join(f"{path}:{key}" for key in outer)
-        raise DeclarationError(f"{path} declares several workflows: choose one of {names}.")
+        raise SeveralWorkflows(path, outer)
     if not declared and recorded() is None:
         raise DeclarationError(
             f"{path} declares no workflow: put @cj.workflow above what calls its steps."

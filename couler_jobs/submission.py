@@ -6,19 +6,19 @@ The module is not called `submit`, because `couler_jobs.submit` is the function.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from couler_jobs.backends.base import Backend
 from couler_jobs.backends.choose import choose
 from couler_jobs.compiler.cron import cron_name
 from couler_jobs.errors import ConfigError, DeclarationError, LintError, NotFound
+from couler_jobs.findings import findings_in
 from couler_jobs.inputs import read_placed, refuse_while_reading
 from couler_jobs.manifests import Manifest
 from couler_jobs.runs.run import Run
 from couler_jobs.runs.schedule import Schedule
 from couler_jobs.spec import model
-from couler_jobs.spec.finding import Finding
+from couler_jobs.spec.finding import Finding, Severity
 from couler_jobs.spec.secret import Secret
 
 if TYPE_CHECKING:
@@ -211,17 +211,22 @@ def refuse_template(manifest: Mapping[str, Any]) -> None:
         )
 
 
-def check(manifest: Mapping[str, Any], target: str, origin: Origin | None = None) -> list[Finding]:
+def check(
+    manifest: Mapping[str, Any],
+    target: str,
+    origin: Origin | None = None,
+    *,
+    unset: Severity = "error",
+) -> list[Finding]:
     """The warnings about a manifest. Raises LintError, with everything found, for an error.
 
-    They name the lines of the program where `origin` knows them.
+    They name the lines of the program where `origin` knows them. A parameter of a program that has
+    no value is `unset`: what is sent needs one, what is printed does not yet.
 
     A field that `target` does not have is one too: Argo before 4.0 takes it and drops it in silence
     (which is why `lint`, that says what Argo says, only warns of it).
     """
-    from couler_jobs.compiler.lint import lint
-
-    findings = placed(lint(manifest, target), origin)
+    findings = findings_in(manifest, origin, target, unset=unset)
     if any(finding.severity == "error" or finding.code == "unknown-field" for finding in findings):
         raise LintError(findings)
     return findings
@@ -234,13 +239,6 @@ def send(manifest: Manifest, place: Backend) -> Run:
     if kind != "Workflow":
         raise DeclarationError(f"This is a {kind}: only a Workflow is submitted to run once.")
     return Run(place.submit(manifest), place)
-
-
-def placed(findings: Sequence[Finding], origin: Origin | None) -> list[Finding]:
-    """The findings with the places in the program that `origin` knows."""
-    if origin is None:
-        return list(findings)
-    return [replace(finding, place=origin(finding.path)) for finding in findings]
 
 
 def apply(

@@ -21,7 +21,7 @@ LAYERS = [
     {"scheduler_plugin"},
     {"argo", "couler_programs", "steps", "submitters"},
     {"submission", "scheduling", "inputs", "notebooks"},
-    {"build", "manifests", "importer"},
+    {"build", "findings", "manifests", "importer"},
     {"runs", "dsl", "compiler"},
     {"backends", "spec", "in_pod", "templates"},
     {"config"},

@@ -8,6 +8,8 @@ import subprocess
 import sys
 from pathlib import Path
 
+from couler_jobs.cli.exits import CODES
+
 ROOT = Path(__file__).parents[1]
 README = (ROOT / "README.md").read_text(encoding="utf-8")
 
@@ -37,3 +39,8 @@ def test_its_map_names_folders_that_exist() -> None:
     folders = re.findall(r"^\| `([\w/]+)` \|", README, re.MULTILINE)
     assert len(folders) == 10
     assert [name for name in folders if not (ROOT / name).is_dir()] == []
+
+
+def test_it_has_every_exit_code_that_help_has() -> None:
+    (listed,) = re.findall(r"^Exit codes: .*?\n\n", README, re.DOTALL | re.MULTILINE)
+    assert [code for code in CODES if f" {code:d} " not in listed] == []

@@ -192,3 +192,15 @@ def test_the_function_is_reached_by_its_public_name_in_every_order_of_imports() 
         "assert submit is couler_jobs.submission.submit"
     )
     subprocess.run([sys.executable, "-c", program], check=True, cwd=Path(__file__).parents[1])
+
+
+def test_lint_takes_a_workflow_function_and_names_its_lines() -> None:
+    @cj.workflow
+    def needs(number: int) -> None:
+        double(number)
+
+    (found,) = cj.lint(needs)
+    assert (found.severity, found.code) == ("warning", "no-value")
+    assert f"{Path(__file__).name}, line " in found.place
+    with pytest.raises(LintError, match="number has no value"):
+        submit(needs, backend=FakeBackend())

@@ -41,7 +41,7 @@ def compile_it(arguments: argparse.Namespace) -> int:
 
     found = manifests(arguments, arguments.target)
     for given in found:
-        for finding in check(given.manifest, arguments.target, given.origin):
+        for finding in check(given.manifest, arguments.target, given.origin, unset="warning"):
             say(str(finding))
     text = _text([given.manifest for given in found], arguments.json)
     if arguments.output:

@@ -33,6 +33,7 @@ class Exit(enum.IntEnum):
     TIMEOUT = 124  #: as timeout(1) has it
     INTERRUPTED = 130  #: 128 + SIGINT
     PIPE = 141  #: 128 + SIGPIPE
+    TERMINATED = 143  #: 128 + SIGTERM
 
 
 CODES = {
@@ -41,6 +42,8 @@ CODES = {
     Exit.USAGE: "wrong usage, declaration or manifest",
     Exit.BACKEND: "the backend refused or was away",
     Exit.TIMEOUT: "time-out",
+    Exit.INTERRUPTED: "interrupted (Ctrl-C)",
+    Exit.TERMINATED: "terminated (SIGTERM)",
 }
 
 #: The first that fits; CoulerJobsError is last, so that no child is without a code.

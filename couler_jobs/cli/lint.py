@@ -5,18 +5,29 @@ from __future__ import annotations
 import argparse
 import os
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import asdict
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from couler_jobs.cli.compile import TARGET
 from couler_jobs.cli.exits import Exit
-from couler_jobs.cli.options import WHAT, Commands, add_couler, add_json, command, printing_aside
+from couler_jobs.cli.options import (
+    WHAT,
+    Commands,
+    add_couler,
+    add_json,
+    add_parameters,
+    command,
+    parameters,
+    printing_aside,
+)
 from couler_jobs.errors import CompileError, DeclarationError
 
 if TYPE_CHECKING:
     from couler_jobs.spec.finding import Finding
+
+Values = Mapping[str, Any]
 
 _PLACE = re.compile(r"^(.+), line (\d+)$")
 
@@ -27,6 +38,7 @@ def add(commands: Commands) -> None:
     parser.add_argument("what", metavar="WORKFLOW", nargs="+", help=WHAT)
     parser.add_argument("--target", default=TARGET, metavar="VERSION", help="Argo's version")
     add_couler(parser)
+    add_parameters(parser)
     add_json(parser)
 
 
@@ -34,10 +46,13 @@ def lint_all(arguments: argparse.Namespace) -> int:
     """Print each finding of each file on a line; 2 where one of them is an error."""
     from couler_jobs.cli.screen import print_json
 
+    values = parameters(arguments)
     look = _in_program if arguments.couler else _findings
     with printing_aside():
         found = [
-            (what, one) for what in arguments.what for one in _told(look(what, arguments.target))
+            each
+            for what in arguments.what
+            for each in _all(what, lambda one: look(one, arguments.target, values))
         ]
     if arguments.json:
         print_json([{"file": _file(what, one), **asdict(one)} for what, one in found])
@@ -47,12 +62,21 @@ def lint_all(arguments: argparse.Namespace) -> int:
     return Exit.USAGE if any(f.severity == "error" for _, f in found) else Exit.OK
 
 
-def _told(findings: Iterator[Finding]) -> Iterator[Finding]:
-    """The findings; what keeps the file from being read, declared or compiled is one of them."""
+def _all(what: str, look: Callable[[str], Iterator[Finding]]) -> Iterator[tuple[str, Finding]]:
+    """The findings, each with what it was found in: of several workflows of a program, in which.
+
+    What keeps a file from being read, declared or compiled is one of them.
+    """
+    from couler_jobs.inputs import SeveralWorkflows
+
     try:
-        yield from findings
+        for finding in look(what):
+            yield what, finding
+    except SeveralWorkflows as several:
+        for one in several.workflows:
+            yield from _all(one, look)
     except (DeclarationError, CompileError) as error:
-        yield _finding(error)
+        yield what, _finding(error)
 
 
 def _file(what: str, finding: Finding) -> str:
@@ -79,32 +103,28 @@ def _finding(error: DeclarationError | CompileError) -> Finding:
     )
 
 
-def _in_program(what: str, target: str) -> Iterator[Finding]:
+def _in_program(what: str, target: str, values: Values) -> Iterator[Finding]:
     """What is wrong in what a program for Couler would submit."""
     from couler_jobs.build import placed as compiled
-    from couler_jobs.compiler.lint import lint
     from couler_jobs.couler_programs import workflows_of
-    from couler_jobs.submission import placed
+    from couler_jobs.findings import findings_in
 
     for workflow in workflows_of(Path(what)):
-        manifest, origin = compiled(workflow, target, {})
-        yield from placed(lint(manifest, target), origin)
+        yield from findings_in(*compiled(workflow, target, values), target)
 
 
-def _findings(what: str, target: str) -> Iterator[Finding]:
+def _findings(what: str, target: str, values: Values) -> Iterator[Finding]:
     """What is wrong in one of them; in a file of several manifests, in each."""
-    from couler_jobs.compiler.lint import lint
+    from couler_jobs.findings import findings_in
     from couler_jobs.inputs import read_placed
-    from couler_jobs.manifests import is_manifest_file, read_documents
-    from couler_jobs.submission import placed
+    from couler_jobs.manifests import filled, is_manifest_file, read_documents
 
     if not is_manifest_file(what):
-        manifest, origin = read_placed(what, target)
-        yield from placed(lint(manifest, target), origin)
+        yield from findings_in(*read_placed(what, target, values), target)
         return
     documents = read_documents(Path(what))
     if not documents:
         # A file that was emptied by mistake must not pass as one in which nothing is wrong.
         raise DeclarationError(f"{what} holds 0 manifests: there is nothing to check.")
     for manifest, lines in documents:
-        yield from lint(manifest, target, lines)
+        yield from findings_in(filled(manifest, values), None, target, lines)

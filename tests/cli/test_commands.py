@@ -221,6 +221,96 @@ def test_lint_reads_programs(tmp_path: Path, capsys: Output) -> None:
     assert capsys.readouterr().out == ""
 
 
+NEEDING = """
+from pathlib import Path
+import couler_jobs as cj
+@cj.step
+def show(n: int, f: Path) -> int:
+    return n
+@cj.workflow
+def needs(n: int, f: Path):
+    show(n, f)
+@cj.workflow(schedule="0 2 * * *")
+def nightly(n: int):
+    show(n, cj.raw("x"))
+@cj.workflow(kind="WorkflowTemplate")
+def stored(n: int):
+    show(n, cj.raw("x"))
+"""
+
+
+@pytest.fixture
+def needing(tmp_path: Path) -> str:
+    """A program whose parameters get their values from whoever submits it."""
+    path = tmp_path / "flow.py"
+    path.write_text(NEEDING, encoding="utf-8")
+    return str(path)
+
+
+def test_a_parameter_without_a_value_is_one_warning_of_a_program(
+    needing: str, capsys: Output
+) -> None:
+    assert main(["lint", f"{needing}:needs"]) == 0
+    n, f = capsys.readouterr().out.splitlines()
+    assert f"at {needing}, line 7: the workflow needs" in n
+    assert n.endswith("n has no value. Give it with `-p n=...`, in Python with `n=...`.")
+    assert f.endswith("f has no value. Give it in Python, such as `f=cj.s3(...)`.")
+    assert main(["lint", f"{needing}:nightly", f"{needing}:stored"]) == 0
+    (n,) = capsys.readouterr().out.splitlines()
+    assert "spec.workflowSpec.arguments.parameters[0]" in n
+    assert main(["lint", f"{needing}:nightly", "-p", "n=3"]) == 0
+    assert capsys.readouterr().out == ""
+
+
+def test_compile_prints_a_program_whose_parameter_has_no_value(
+    needing: str, capsys: Output
+) -> None:
+    assert main(["compile", f"{needing}:needs"]) == 0
+    out, err = capsys.readouterr()
+    assert "kind: Workflow" in out
+    assert err.count("has no value") == 2
+
+
+def test_submit_wants_each_value_and_says_so_once(
+    needing: str, fake: FakeBackend, capsys: Output
+) -> None:
+    for command, what in (("submit", "needs"), ("apply", "nightly")):
+        assert main([command, f"{needing}:{what}"]) == 2
+        assert capsys.readouterr().err.count("n has no value. Give it with `-p n=...`") == 1
+    assert fake.submitted == []
+
+
+def test_lint_of_a_manifest_judges_a_parameter_without_a_value_as_argo(
+    tmp_path: Path, capsys: Output
+) -> None:
+    path = tmp_path / "flow.json"
+    spec = {**HELLO["spec"], "arguments": {"parameters": [{"name": "n"}]}}
+    path.write_text(json.dumps({**HELLO, "spec": spec}))
+    assert main(["lint", str(path)]) == 2
+    assert "error no-value" in capsys.readouterr().out
+    assert main(["lint", str(path), "-p", "n=3"]) == 0
+
+
+def test_lint_goes_through_all_workflows_of_a_program(needing: str, capsys: Output) -> None:
+    assert main(["lint", needing]) == 0
+    found = [line.split(": ")[0] for line in capsys.readouterr().out.splitlines()]
+    assert found == [f"{needing}:needs", f"{needing}:needs", f"{needing}:nightly"]
+    assert main(["compile", needing]) == 2
+    assert "choose one of" in capsys.readouterr().err
+
+
+def test_lint_names_the_workflow_that_cannot_be_compiled(tmp_path: Path, capsys: Output) -> None:
+    path = tmp_path / "flow.py"
+    text = (
+        "import couler_jobs as cj\n@cj.workflow\ndef one(): 1 / 0\n@cj.workflow\ndef two(): ...\n"
+    )
+    path.write_text(text, encoding="utf-8")
+    assert main(["lint", str(path)]) == 2
+    one, two = capsys.readouterr().out.splitlines()
+    assert one.startswith(f"{path}:one: error declaration at {path}, line 3: ZeroDivisionError")
+    assert two.startswith(f"{path}:two: error")
+
+
 # --- submit and run
 
 

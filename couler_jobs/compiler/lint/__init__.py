@@ -25,12 +25,18 @@ from couler_jobs.spec.versions import parse_target
 
 
 def lint(
-    manifest: Mapping[str, Any], target: str = "4.1", lines: Mapping[str, int] | None = None
+    manifest: Mapping[str, Any],
+    target: str = "4.1",
+    lines: Mapping[str, int] | None = None,
+    *,
+    values_may_lack: bool = False,
 ) -> list[Finding]:
     """Everything that is wrong or unwise in a manifest, errors first.
 
     `target` is an Argo version (`3.5` to `4.1`); `lines` gives the line of each path, as
-    `couler_jobs.spec.manifest.load_with_lines` does. Raises ConfigError for an unknown target.
+    `couler_jobs.spec.manifest.load_with_lines` does. With `values_may_lack`, arguments of the
+    workflow may still get their values when it is submitted. Raises ConfigError for an unknown
+    target.
     """
     report = Report(parse_target(target), lines)
     if not isinstance(manifest, dict):
@@ -39,11 +45,11 @@ def lint(
         said = f"The kind {shown(manifest.get('kind'))} is not one of {', '.join(KINDS)}."
         report.error("kind", path_of("kind"), said)
     else:
-        _check(manifest, manifest["kind"], report)
+        _check(manifest, manifest["kind"], report, values_may_lack)
     return report.findings()
 
 
-def _check(manifest: dict[str, Any], kind: str, report: Report) -> None:
+def _check(manifest: dict[str, Any], kind: str, report: Report, values_may_lack: bool) -> None:
     check_size(manifest, report)
     walked = walk(manifest, kind, report)
     if walked.odd:
@@ -64,6 +70,7 @@ def _check(manifest: dict[str, Any], kind: str, report: Report) -> None:
         of_cron=kind == "CronWorkflow",
         of_cluster=kind == "ClusterWorkflowTemplate",
         of_template=kind.endswith("Template"),
+        values_may_lack=values_may_lack,
     )
     check_spec(context, metadata)
 

@@ -22,6 +22,7 @@ def check_arguments(
     env: Mapping[str, str] = MappingProxyType({}),
     *,
     values_may_lack: bool = False,
+    files_may_lack: bool = False,
     first_wins: bool = False,
 ) -> None:
     """Names, and a value for each, unless whoever submits a template gives them.
@@ -39,6 +40,8 @@ def check_arguments(
     if artifacts := arguments.get("artifacts"):
         check_names(artifacts, report, (path, "artifacts"), "artifact")
         for index, artifact in _taken(artifacts, first_wins):
+            if files_may_lack and artifact.keys() == {"name"}:
+                continue
             _artifact(artifact, report, ((path, "artifacts"), index))
 
 

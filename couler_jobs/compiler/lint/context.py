@@ -39,6 +39,8 @@ class Context:
     """Whether a WorkflowTemplate is checked: its parameters may come from whoever uses it."""
     of_cluster: bool = False
     """Whether a ClusterWorkflowTemplate is checked."""
+    values_may_lack: bool = False
+    """Whether the workflow's own arguments may still get values when it is submitted."""
     of_cron: bool = False
     """Whether a CronWorkflow is checked."""
     values: dict[str, str] = field(default_factory=dict)
@@ -185,7 +187,7 @@ class Context:
         names = set()
         for parameter in given:
             names.add(parameter.get("name", ""))
-            if "value" not in parameter:
+            if "value" not in parameter and not (self.values_may_lack and path is self.path):
                 self._valueless(template, parameter, path)
         if not template.needed_parameters <= names:
             for lacking in sorted(template.needed_parameters - names):

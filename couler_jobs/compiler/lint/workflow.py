@@ -47,7 +47,8 @@ def check_spec(context: Context, metadata: dict[str, Any]) -> None:
         spec.get("arguments", {}),
         report,
         (context.path, "arguments"),
-        values_may_lack=context.of_template,
+        values_may_lack=context.of_template or context.values_may_lack,
+        files_may_lack=context.values_may_lack and not context.of_template,
         first_wins="workflowTemplateRef" in spec,
     )
     _values(context, metadata)
