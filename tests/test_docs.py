@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from couler_jobs.backends.local.crons import NOT_HERE
 from couler_jobs.compiler.lint import lint
 from couler_jobs.inputs import read
 from couler_jobs.spec.versions import TARGETS
@@ -40,3 +41,9 @@ def test_a_link_leads_to_a_file_that_exists() -> None:
         for link in re.findall(r"\]\((?!https?:|#)([^)#]+)", page.read_text(encoding="utf-8"))
     ]
     assert [link for page, link in links if not (page.parent / link).exists()] == []
+
+
+def test_what_a_schedule_cannot_have_on_this_machine_is_listed() -> None:
+    page = (DOCS / "workflows.md").read_text(encoding="utf-8")
+    listed = page.split("## What this machine does not do")[1].split("\n## ")[0]
+    assert [name for name in NOT_HERE if f"`{name}`" not in listed] == []
