@@ -99,11 +99,14 @@ class Jobs:
     def stop(self, job_id: str) -> None:
         """End a job that runs; nothing happens to one that has ended. Raises NoSuchJob.
 
-        Raises BackendError when the backend could not be told; the job is as it was then.
+        JupyterLab offers no download of a stopped job, so its files are brought when it has ended,
+        by a later `reconcile`. Raises BackendError when the backend could not be told; the job is
+        as it was then.
         """
         job = self.records.get(job_id)
         if not self.records.ask_stop(job_id):
             return
+        self._note_to_bring(job_id)
         try:
             self._stop_run(job_id)
         except CoulerJobsError:
@@ -145,7 +148,10 @@ class Jobs:
 
     def reconcile(self) -> int:
         """Heal the records that are not what they should be; how many that were."""
-        return self.reconciler.round()
+        healed = self.reconciler.round()
+        for note in self.settings.staging.glob(f"*/record/{staging.TO_BRING}"):
+            self._bring(note)
+        return healed
 
     @property
     def here(self) -> bool:
@@ -279,6 +285,25 @@ class Jobs:
         else:
             if run.ended:
                 self.reconciler.heal(self.records.get(job_id))
+
+    def _note_to_bring(self, job_id: str) -> None:
+        try:
+            self.folder(job_id).to_bring.touch()
+        except OSError as error:  # a full disk is no reason to let it run on
+            log.warning("The files of the stopped job %s stay where they are: %s", job_id, error)
+
+    def _bring(self, note: Path) -> None:
+        """Download the files of a job that was to be stopped, once it is."""
+        job_id = note.parent.parent.name
+        try:
+            job = self.records.get(job_id)
+            if not job.status.ended:
+                return
+            if job.status is JobStatus.STOPPED:
+                self.download(job_id, again=False)
+        except (NoSuchJob, StagingFailed) as error:
+            log.warning("The files of a stopped job stay where they are: %s", error)
+        note.unlink(missing_ok=True)
 
     def _delete_run(self, job_id: str) -> None:
         self._delete_workflow(self._workflow(job_id))

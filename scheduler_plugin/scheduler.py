@@ -145,8 +145,7 @@ class ArgoScheduler(config.Options, Scheduler):  # type: ignore[misc]  # upstrea
     async def list_jobs(self, query: models.ListJobsQuery) -> models.ListJobsResponse:
         """A page of jobs, with their files."""
         answer: models.ListJobsResponse = await self.read(self._list, query)
-        if isinstance(self.task_runner, ReconcilingTaskRunner):
-            self.task_runner.ask()
+        self._ask_for_a_round()
         return answer
 
     async def count_jobs(self, query: models.CountJobsQuery) -> int:
@@ -160,6 +159,7 @@ class ArgoScheduler(config.Options, Scheduler):  # type: ignore[misc]  # upstrea
     async def stop_job(self, job_id: str) -> None:
         """End a job that runs."""
         await self.in_thread(self.jobs.stop, inward(job_id))
+        self._ask_for_a_round()
 
     async def delete_job(self, job_id: str) -> None:
         """End a job and forget it."""
@@ -229,6 +229,10 @@ class ArgoScheduler(config.Options, Scheduler):  # type: ignore[misc]  # upstrea
         folder = downloads.local_folder(settings, _job(model))
         return os.path.relpath(folder, settings.root) if root_dir_relative else str(folder)
 
+    def _ask_for_a_round(self) -> None:
+        if isinstance(self.task_runner, ReconcilingTaskRunner):
+            self.task_runner.ask()
+
     def _files(self, model: models.DescribeJob) -> tuple[downloads.JobFile, ...]:
         return downloads.job_files(self.jobs.settings, _job(model))
 
@@ -271,6 +275,9 @@ class ArgoScheduler(config.Options, Scheduler):  # type: ignore[misc]  # upstrea
             files = downloads.job_files(self.jobs.settings, job)
             described.job_files = [self._shown(file) for file in files]
             described.downloaded = downloads.is_downloaded(job, files)
+            if job.status is JobStatus.STOPPED and described.downloaded:  # the UI links none
+                where = self.get_local_output_path(described, root_dir_relative=True)
+                described.status_message = f"{job.status_message or 'Stopped.'} Its files: {where}"
         return described
 
     def _shown(self, file: downloads.JobFile) -> models.JobFile:

@@ -30,6 +30,7 @@ MOST_FILES = 10_000
 
 
 UNRECORDED = "unrecorded.json"
+TO_BRING = "to-bring"
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,6 +101,11 @@ class JobFolder:
     def unrecorded(self) -> Path:
         """What a record is to be made of, for whom only the server may make it."""
         return self.record / UNRECORDED
+
+    @property
+    def to_bring(self) -> Path:
+        """There as long as a job is being stopped whose files are to be brought to its user."""
+        return self.record / TO_BRING
 
     @property
     def inputs(self) -> Path:

@@ -132,6 +132,8 @@ def _sentence(status: JobStatus, report: Mapping[str, Any], message: str) -> str
     why = f" ({message})" if message else ""
     if status is JobStatus.COMPLETED:
         return shortened_message(f"The notebook ran to its end; its workflow failed after it{why}.")
+    if report.get("status") == "stopped":
+        return _stopped(report)
     said = report.get("message")
     if isinstance(said, str) and said:
         return _with_last_lines(shortened_message(said), report.get("traceback"))
@@ -141,6 +143,12 @@ def _sentence(status: JobStatus, report: Mapping[str, Any], message: str) -> str
         f"The notebook ended without saying why{why}: it ran out of memory, or what ran it was "
         "killed. The log has what it printed."
     )
+
+
+def _stopped(report: Mapping[str, Any]) -> str:
+    """Without the signal and the traceback of the cell that it interrupted: nothing went wrong."""
+    cell, cells = report.get("cell"), report.get("cells")
+    return f"Stopped while running cell {cell} of {cells}." if cell and cells else "Stopped."
 
 
 def _with_last_lines(said: str, traceback: object) -> str:

@@ -49,6 +49,10 @@ def add(commands: Commands) -> None:
     pruning = command(
         inner, "prune", prune, "delete the ended jobs that the settings keep no longer"
     )
+    fetching = command(
+        inner, "download", download, "copy a job's files to where JupyterLab shows them"
+    )
+    fetching.add_argument("id", metavar="JOB", help="the job's id; it may still run")
     again = command(inner, "rerun", rerun, "run a past job again, with its input and parameters")
     again.add_argument("id", metavar="JOB", help="the job's id")
     now = command(inner, "run", run_now, "run a job definition now")
@@ -61,7 +65,7 @@ def add(commands: Commands) -> None:
         action="append",
         help="a parameter instead of all that the definition has; read as in JupyterLab's form",
     )
-    for one in (again, now):
+    for one in (fetching, again, now):
         add_json(one)
     for one in (deleting, pruning):
         one.add_argument("--dry-run", action="store_true", help="say how many it would be")
@@ -128,6 +132,23 @@ def prune(arguments: argparse.Namespace) -> int:
     """Delete what the server's timer would delete by and by."""
     scheduler = _scheduler()
     return _delete_ended(scheduler, scheduler.housekeeper.expired(), arguments)
+
+
+def download(arguments: argparse.Namespace) -> int:
+    """Print the folder that has them now."""
+    from scheduler_plugin.downloads import local_folder
+
+    jobs = _scheduler().jobs
+    jobs.download(arguments.id, again=False)
+    folder = local_folder(jobs.settings, jobs.get(arguments.id))
+    if not folder.is_dir():
+        say(f"The job {arguments.id} has no files: it has not begun, or they were deleted.")
+        return Exit.FAILED
+    if arguments.json:
+        print_json({"folder": str(folder)})
+    else:
+        print(folder)
+    return Exit.OK
 
 
 def rerun(arguments: argparse.Namespace) -> int:

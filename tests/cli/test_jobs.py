@@ -111,6 +111,22 @@ def test_an_unknown_job_is_said_to_be_none(home: Path, capsys: pytest.CaptureFix
     assert "There is no job no-such" in capsys.readouterr().err
 
 
+def test_a_job_is_downloaded_while_it_runs(
+    home: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(home)
+    assert main(["jobs", "download", "running-1"]) == Exit.FAILED
+    assert "has no files" in capsys.readouterr().err
+    staged = home / "scheduler_staging_area" / "running-1" / "out"
+    staged.mkdir(parents=True)
+    (staged / "output.log").write_text("so far")
+
+    assert main(["jobs", "download", "running-1"]) == Exit.OK
+    folder = Path(capsys.readouterr().out.strip())
+    assert folder.parent == home / "jobs"
+    assert [file.read_text() for file in folder.iterdir()] == ["so far"]
+
+
 def test_without_a_database_the_command_says_who_makes_it(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -1,4 +1,5 @@
 import json
+import shutil
 import sqlite3
 import time
 from collections.abc import Callable, Mapping
@@ -442,6 +443,35 @@ def test_stopping_a_job_whose_run_ended_unnoticed_ends_it(
     jobs.stop(job_id)
 
     assert jobs.get(job_id).status is JobStatus.STOPPED
+
+
+@pytest.mark.parametrize(
+    ("ends", "brought"), [(JobStatus.STOPPED, True), (JobStatus.COMPLETED, False)]
+)
+def test_what_a_stopped_job_has_written_is_brought_once_it_has_ended(
+    jobs: Jobs, job_id: str, ends: JobStatus, brought: bool
+) -> None:
+    log = jobs.folder(job_id).output("log")
+    log.write_text("so far")
+    if ends is JobStatus.STOPPED:
+        jobs.stop(job_id)
+    jobs.reconcile()
+    assert not jobs.settings.downloads.exists()
+    finish(jobs, job_id, ends)
+    jobs.reconcile()
+
+    assert bool(list(jobs.settings.downloads.glob("*/*.log"))) is brought
+
+
+def test_files_of_a_stopped_job_that_were_deleted_do_not_come_back(jobs: Jobs, job_id: str) -> None:
+    jobs.folder(job_id).output("log").write_text("so far")
+    jobs.stop(job_id)
+    finish(jobs, job_id, JobStatus.STOPPED)
+    jobs.reconcile()
+    shutil.rmtree(jobs.settings.downloads)
+    jobs.reconcile()
+
+    assert not jobs.settings.downloads.exists()
 
 
 def test_a_stop_that_cannot_be_told_leaves_the_job_as_it_was(

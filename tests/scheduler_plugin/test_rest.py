@@ -186,8 +186,14 @@ def test_a_stopped_job_is_stopped_and_keeps_its_start_time(lab: Lab) -> None:
 
     after = lab.ended(job_id)
     assert (before["status"], after["status"]) == ("IN_PROGRESS", "STOPPED")
+    assert after["status_message"].startswith("Stopped while running cell 1 of 1.")
     assert after["start_time"] == before["start_time"]
     assert after["end_time"]
+    brought = wait_for(lambda: lab.job(job_id), lambda job: job["downloaded"])
+    there = {one["file_format"]: one["file_path"] for one in brought["job_files"]}
+    assert all(there.values())
+    assert there.keys() >= {"ipynb", "html", "log"}
+    assert brought["status_message"].endswith(f" Its files: {Path(there['log']).parent}")
 
 
 def test_a_job_outlives_the_server(tmp_path: Path, config_path: None) -> None:

@@ -109,6 +109,20 @@ def test_a_stopped_job_says_so_without_a_report() -> None:
     assert outcome(Phase.FAILED, {}, ended_at=1, shutdown="Stop").message == "Stopped."
 
 
+def test_a_stopped_job_says_where_it_was_and_shows_no_error() -> None:
+    report = {
+        "status": "stopped",
+        "message": "Stopped by SIGTERM in cell 2 of 3.",
+        "traceback": ["KeyboardInterrupt   Traceback", "----> 1 sleep(9)"],
+        "cells": 3,
+    }
+    at_cell = outcome(Phase.FAILED, {**report, "cell": 2}, ended_at=1, shutdown="Stop")
+    before = outcome(Phase.FAILED, {**report, "cell": None}, ended_at=1, shutdown="Stop")
+
+    assert at_cell.message == "Stopped while running cell 2 of 3."
+    assert before.message == "Stopped."
+
+
 def test_a_long_message_is_cut_to_its_column() -> None:
     message = outcome(Phase.FAILED, {"message": "x" * 5000}, ended_at=1).message
 
