@@ -9,7 +9,7 @@ from typing import Any, TypeVar
 
 from couler_jobs.dsl import calls, graphs, recorder, steps, values
 from couler_jobs.dsl.captured import around, as_template
-from couler_jobs.dsl.fits import refuse_unfit
+from couler_jobs.dsl.fits import refuse_items, refuse_unfit
 from couler_jobs.dsl.items import Fields, alone, items_of
 from couler_jobs.dsl.leaf_values import LeafText
 from couler_jobs.dsl.producers import Either, Failures, LoopValue, Variable
@@ -227,13 +227,14 @@ def _constants(
 
 def _map_value(scope: recorder.Scope, function: Any, over: Handle, more: dict[str, Any]) -> Handle:
     """A loop over a value, which may turn out to have no item, or not to exist."""
+    names = _mapped(function, 1, more)
+    refuse_items(function.function.__name__, function.checks, names[0], over)
     items = values.items_of(over)
     terms = [_is(items, text) for text in ("[]", wire.NULL)]
     some = Condition(model.Not(term=model.Some(terms=tuple(terms))), (over,))
     text = model.Joined(parts=(items,))
     with scope.under(some):
-        fields = alone(*_mapped(function, 1, more))
-        return _loop_graph_call(scope, function, fields, text, [over], more)
+        return _loop_graph_call(scope, function, alone(*names), text, [over], more)
 
 
 def _map_numbers(

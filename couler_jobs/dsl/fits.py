@@ -16,10 +16,18 @@ from dataclasses import dataclass
 from pathlib import PurePath
 from typing import Any
 
+from couler_jobs.dsl.producers import refuse_file
 from couler_jobs.dsl.rebuilt import plain, rebuilt
 from couler_jobs.dsl.shapes import ANY, Shapes, shapes_given, shapes_taken
-from couler_jobs.dsl.typed import Annotation, Annotations, is_rich
-from couler_jobs.dsl.values import Condition, Handle, hint_of, holds_handle
+from couler_jobs.dsl.typed import Annotation, Annotations, is_rich, item_of
+from couler_jobs.dsl.values import (
+    Condition,
+    Handle,
+    file_of,
+    hint_of,
+    holds_handle,
+    producer_of,
+)
 from couler_jobs.errors import DeclarationError
 
 _SURELY: Mapping[Any, frozenset[type]] = {
@@ -105,6 +113,29 @@ def _refuse_value(function: str, check: Check, value: Handle) -> None:
             f"The argument {check.name!r} of {function}() is annotated with {_shown(check.hint)}, "
             f"and {value!r} with {_shown(hint)}."
         )
+
+
+def refuse_items(function: str, checks: tuple[Check, ...], name: str, over: Handle) -> None:
+    """Raise `DeclarationError` for a step's value that is no list of what `name` can be.
+
+    As far as its annotation says.
+    """
+    if file_of(over) is not None:
+        refuse_file(producer_of(over))
+    hint = hint_of(over)
+    if hint is None:
+        return
+    if "list" not in shapes_given(hint):
+        raise DeclarationError(
+            f"cj.map loops over a list, and {over!r} is annotated with {_shown(hint)}."
+        )
+    item = item_of(hint)
+    for check in checks:
+        if check.name == name and item is not None and check.shapes.isdisjoint(shapes_given(item)):
+            raise DeclarationError(
+                f"The argument {name!r} of {function}() is annotated with {_shown(check.hint)}, "
+                f"and the items of {over!r} with {_shown(item)}."
+            )
 
 
 def refuse(what: str, check: Check, value: Any) -> None:

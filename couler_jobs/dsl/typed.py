@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import collections.abc
 import enum
 import types
 import typing
@@ -13,9 +14,11 @@ from typing import Any
 from couler_jobs.dsl.locations import Location
 from couler_jobs.dsl.rebuilt import plain
 from couler_jobs.errors import DeclarationError
+from couler_jobs.nearest import meant
 from couler_jobs.spec import wire
 
 FILE = Location(fields="{}")
+_LISTS = (list, tuple, collections.abc.Sequence)
 _PLAIN = (str, int, float, bool, type(None), list, dict, object)
 
 
@@ -169,6 +172,28 @@ def _member(hint: Any, key: str | int) -> Any:
     names = getattr(hint, "_fields", ())
     name = names[key] if isinstance(key, int) and -len(names) <= key < len(names) else str(key)
     return fields_of(hint).get(name)
+
+
+def lacks(hint: Any, key: str | int) -> str:
+    """What JSON of this class has instead of `key`; "" where it may have it.
+
+    What a pydantic model writes is its own affair.
+    """
+    bare = _not_none(_read(hint).hint)
+    if isinstance(key, int) or not isinstance(bare, type) or not _has_fields(bare):
+        return ""
+    names = fields_of(bare)
+    if not names or key in names or key.startswith("_"):
+        return ""
+    return meant(key, names) or f"{bare.__name__} has {', '.join(names)}."
+
+
+def item_of(hint: Any) -> Any:
+    """The annotation of every item of a list; None where there is none for all of them."""
+    hint = _not_none(_read(hint).hint)
+    origin, inner = typing.get_origin(hint), typing.get_args(hint)
+    is_alike = len(inner) == 1 or (origin is tuple and inner[1:] == (...,))
+    return inner[0] if is_alike and origin in _LISTS else None
 
 
 def key_of(hint: Any, field: str) -> str | int:

@@ -11,8 +11,9 @@ from contextvars import ContextVar
 from typing import Any, NoReturn
 
 from couler_jobs.dsl.producers import Producer, joined
-from couler_jobs.dsl.typed import encode, fields_of, key_of
+from couler_jobs.dsl.typed import encode, fields_of, key_of, lacks
 from couler_jobs.errors import DeclarationError
+from couler_jobs.nearest import meant
 from couler_jobs.spec import model, wire
 
 _SCALARS = (str, int, float)
@@ -67,6 +68,8 @@ class Handle:
                 f"{self!r} can be indexed with a key or a number, not with {key!r}: "
                 "take it apart in a step."
             )
+        if instead := lacks(self._producer.hint(self._path), key):
+            raise DeclarationError(f"{self!r} has no {key!r}: {instead}")
         return Handle(*self._producer.part(self._path, key))
 
     def __getattr__(self, name: str) -> Handle:
@@ -75,9 +78,14 @@ class Handle:
             return self[key_of(hint, name)]
         if name.startswith("_"):
             raise AttributeError(name)
+        instead = hint is not None and meant(name, fields_of(hint))
         raise DeclarationError(
-            f"{self!r} has no attribute {name!r} that is known: annotate what the step returns "
-            "with a class that has it, or take it apart in a step."
+            f"{self!r} has no attribute {name!r} that is known: "
+            + (
+                instead
+                or "annotate what the step returns with a class that has it, or take it apart in "
+                "a step."
+            )
         )
 
     def __repr__(self) -> str:
@@ -124,7 +132,7 @@ class Handle:
         )
 
     def __iter__(self) -> NoReturn:
-        self._refuse("A loop", "use `cj.map(step, ...)`")
+        self._refuse("A loop", "use `cj.map(step, ...)`, or take its parts with value[0], value[1]")
 
     def __len__(self) -> NoReturn:
         self._refuse("`len`", "count in a step")

@@ -341,6 +341,10 @@ def items_that_are_files() -> None:
     cj.map(read, ["a", "b"])
 
 
+def loop_over_a_file() -> None:
+    cj.map(read_more, write("x"))
+
+
 def compare_a_file() -> None:
     with cj.when(write("x") == "y"):  # type: ignore[comparison-overlap]
         read(write("x"))
@@ -366,6 +370,7 @@ def broken_promise() -> None:
         (number_for_a_file, "The argument 'table' is a file, and the value of yes is none"),
         (file_for_a_value, "The argument 'text': the value of write is a file"),
         (items_that_are_files, "cj.map gives values, and 'table' is a file"),
+        (loop_over_a_file, "the value of write is a file"),
         (compare_a_file, "the value of write is a file"),
         (unknown_field, "the value of parts has no attribute 'size' that is known"),
         (broken_promise, "promises is annotated to return a file"),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime
 import enum
+import re
 import typing
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -238,7 +239,6 @@ def test_a_value_of_a_step_is_refused_where_its_type_cannot_fit(given: Any, take
         (Holder, lambda value: value["report"], False),
         (Holder, lambda value: value["many"][0].right, False),
         (Holder, lambda value: value["rows"], True),
-        (Holder, lambda value: value["unknown"], True),
         (Model, lambda value: value.report, True),  # a model may write a field as it likes
         (Holder, lambda value: value["model"].report, True),
     ],
@@ -251,6 +251,77 @@ def test_so_is_a_part_of_a_value_as_far_as_annotations_say(
         return
     with pytest.raises(DeclarationError, match="'given' of use"):
         passed_on(given, int, part)
+
+
+@pytest.mark.parametrize(
+    ("given", "part", "said"),
+    [
+        (Holder, lambda value: value["reprt"], "no 'reprt': did you mean 'report'?"),
+        (Holder, lambda value: value["x"], "no 'x': Holder has report, model, many, rows."),
+        (Holder | None, lambda value: value["report"]["x"], "no 'x': Report has rows."),
+        (dict[str, Options], lambda value: value["a"]["b"], "no 'b': Options has fast."),
+        (Report, lambda value: value.row, "has no attribute 'row' that is known: did you mean"),
+    ],
+)
+def test_a_part_that_a_class_lacks_is_refused(given: Any, part: Any, said: str) -> None:
+    with pytest.raises(DeclarationError, match=rf"test_fits\.py, line \d+: .*{re.escape(said)}"):
+        passed_on(given, None, part)
+
+
+@pytest.mark.parametrize(
+    ("given", "key"), [(Model, "x"), (dict, "x"), (dict[str, int], "x"), (Any, "x"), (Pair, 0)]
+)
+def test_a_part_that_may_be_there_is_not(given: Any, key: str | int) -> None:
+    assert passed_on(given, None, lambda value: value[key])
+
+
+def looped(given: Any, taken: Any) -> dict[str, Any]:
+    return passed_on(given, None, lambda value: cj.map(takes(taken), value))
+
+
+def takes(hint: Any) -> Any:
+    def take(one: Any) -> None: ...
+
+    take.__annotations__ = {} if hint is None else {"one": hint}
+    return cj.step(take)
+
+
+@pytest.mark.parametrize(
+    ("given", "taken"),
+    [
+        *((list[int], hint) for hint in (int, float, str, None, Any, Model, int | str)),
+        *((hint, int) for hint in (list, list[Any], tuple[str, int], tuple[int, ...], Sequence)),
+        *((hint, int) for hint in (None, Any, list[int] | None, list[int] | int, Iterable[str])),
+        (Pair, int),
+        (list[int | None], int),
+    ],
+)
+def test_a_loop_over_a_list_of_what_may_fit_is_taken(given: Any, taken: Any) -> None:
+    assert looped(given, taken)
+
+
+@pytest.mark.parametrize("given", [str, int, bool, dict[str, int], Report, Options, str | int])
+def test_a_loop_over_what_is_no_list_is_refused(given: Any) -> None:
+    said = r"line \d+: cj\.map loops over a list, and the value of make is annotated with "
+    with pytest.raises(DeclarationError, match=said):
+        looped(given, None)
+
+
+@pytest.mark.parametrize(
+    ("given", "taken"),
+    [
+        (list[str], int),
+        (tuple[str, ...], int),
+        (Sequence[list[int]], int),
+        (list[Report] | None, list[int]),
+    ],
+)
+def test_a_loop_over_what_cannot_fit_is_refused(given: Any, taken: Any) -> None:
+    said = (
+        r"line \d+: The argument 'one' of take\(\) is .*, and the items of the value of make with"
+    )
+    with pytest.raises(DeclarationError, match=said):
+        looped(given, taken)
 
 
 def test_what_a_workflow_returns_may_be_a_text_of_a_container_and_is_left_to_the_step() -> None:
