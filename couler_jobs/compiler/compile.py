@@ -35,7 +35,7 @@ def placed_manifest(workflow: model.Workflow, target: str) -> tuple[Fields, Orig
 def _placed_manifest(workflow: model.Workflow, target: str) -> tuple[Fields, Origin]:
     version = parse_target(target)
     check_order(workflow)
-    if size.declared(workflow) < size.SURELY_TOO_LARGE:
+    if not size.surely_too_large(workflow):
         fitting = split(workflow) if version.full_crds and not fits(workflow) else workflow
         found = _written(fitting, version)
         if size.fits(found):

@@ -17,7 +17,7 @@ Fields = dict[str, Any]
 LARGEST = 1536 * 1024
 """Bytes of an object that Kubernetes' store takes."""
 
-SURELY_TOO_LARGE = 2 * LARGEST
+_SURELY_TOO_LARGE = 3 * LARGEST // 2
 """Of the rough size: the manifest is not even written without templates shared by its parts."""
 
 
@@ -35,8 +35,13 @@ def refuse_too_large(name: str, manifest: Fields) -> None:
         )
 
 
-def declared(workflow: model.Workflow) -> int:
-    """Bytes of what will be written, roughly."""
+def surely_too_large(workflow: model.Workflow) -> bool:
+    """Whether one need not even write it to know: by a sample, and then by all of it."""
+    return all(_roughly(workflow, every) >= _SURELY_TOO_LARGE for every in (16, 1))
+
+
+def _roughly(workflow: model.Workflow, every: int) -> int:
+    """Bytes of what will be written, with the arguments of one in so many calls counted for all."""
     size = 0
     for template in workflow.templates:
         if isinstance(template, model.Pod):
@@ -44,18 +49,19 @@ def declared(workflow: model.Workflow) -> int:
         elif isinstance(template, model.Plain):
             size += 1000 + len(template.fields) + len(template.extra)
         else:
-            texts = sum(_about(t) for call in template.calls[::16] for _, t in call.arguments)
-            size += 100 * len(template.calls) + 16 * texts
+            texts = [_about(t) for call in template.calls[::every] for _, t in call.arguments]
+            size += 60 * len(template.calls) + every * sum(texts)
     return size
 
 
 def _about(text: model.Text) -> int:
-    """Bytes of a text, roughly: of a reference, those of a tag."""
-    return len(text) if isinstance(text, str) else 90 * len(text.parts)
+    """Bytes of an argument, roughly: of a reference, those of a tag."""
+    pieces = (text,) if isinstance(text, str) else text.parts
+    return 30 + sum([len(piece) if isinstance(piece, str) else 40 for piece in pieces])
 
 
 def _at_most(manifest: Fields) -> int:
-    """No fewer bytes than its JSON has, but for escapes of rare characters in tasks of a DAG."""
+    """No fewer bytes than its JSON has, but for fractions and control characters in DAGs."""
     templates = manifest["spec"]["templates"]
     rest = {**manifest, "spec": {**manifest["spec"], "templates": []}}
     return _bytes(rest) + sum(map(_template_at_most, templates))
@@ -68,7 +74,7 @@ def _template_at_most(template: Fields) -> int:
         found = marshal.dumps(template, 2)  # in which each text has its length in four bytes
     except ValueError:  # a text of a class of its own
         return _bytes(template)
-    return len(found) + found.count(b'"') + found.count(b"\\")
+    return len(found) + sum(map(found.count, (b'"', b"\\", b"\n")))
 
 
 def _bytes(found: Any) -> int:

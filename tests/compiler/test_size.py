@@ -24,13 +24,14 @@ def test_a_small_manifest_fits() -> None:
     [
         ({"arguments": {"parameters": [{"name": "a", "value": TEXT}]}}, {}, {}),
         ({"arguments": {"artifacts": [{"name": "a", "raw": {"data": TEXT}}]}}, {}, {}),
+        ({"arguments": {"parameters": [{"name": "a", "value": "\n" * 1_000_000}]}}, {}, {}),
         ({"depends": TEXT}, {}, {}),
         ({"withItems": [TEXT]}, {}, {}),
         ({"inline": {"script": {"source": TEXT}}}, {}, {}),
         ({}, {"outputs": {"parameters": [{"name": "a", "value": TEXT}]}}, {}),
         ({}, {}, {"arguments": {"parameters": [{"name": "a", "value": TEXT}]}}),
     ],
-    ids=["argument", "artifact", "depends", "items", "inline", "outputs", "parameter"],
+    ids=["argument", "artifact", "lines", "depends", "items", "inline", "outputs", "parameter"],
 )
 def test_what_is_large_is_found_wherever_it_stands(task: Any, template: Any, spec: Any) -> None:
     assert not size.fits(manifest(task, template, spec))

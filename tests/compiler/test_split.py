@@ -337,3 +337,16 @@ def test_loops_inputs_and_choices_are_cut_as_well(shared: bool) -> None:
         name: span[2] for name, span in flat.items()
     }
     assert set(flat) == {"a", "b", "c", "1", "2", "8", "9", "f", "g"}
+
+
+def test_a_big_workflow_that_fits_is_not_cut_for_one_long_text() -> None:
+    calls = [call(f"n{number}") for number in range(400)]
+    calls[208] = replace(calls[208], arguments=(("name", "n"), ("a", "x" * 1_000_000)))
+    names = [one["name"] for one in manifest(flow(*calls), "3.7")["spec"]["templates"]]
+    assert names == ["main", "work"]
+
+
+def test_a_big_workflow_that_fits_is_not_cut_for_its_many_references() -> None:
+    calls = [call(f"n{n}", *[f"n{m}" for m in range(n - 12, n) if m >= 0]) for n in range(1600)]
+    names = [one["name"] for one in manifest(flow(*calls), "3.7")["spec"]["templates"]]
+    assert names == ["main", "work"]
