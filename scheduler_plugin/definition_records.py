@@ -9,6 +9,7 @@ from typing import Any
 
 import sqlalchemy as sa
 
+from scheduler_plugin import labels
 from scheduler_plugin.database import Database
 from scheduler_plugin.errors import JobRefused, NoSuchDefinition
 from scheduler_plugin.records import IN_JSON, milliseconds
@@ -80,6 +81,26 @@ class DefinitionRecords:
         if not rows:
             raise NoSuchDefinition(definition_id)
         return _as_definition(rows[0])
+
+    def find(self, said: str) -> Definition:
+        """The one that somebody means: its id, its cron workflow's name, or a name of its alone.
+
+        Raises NoSuchDefinition, or JobRefused for a name that several have.
+        """
+        ids = (said, said.removeprefix(labels.cron_name("")))
+        either = DEFINITIONS.c.job_definition_id.in_(ids) | (_text("name") == said)
+        found = tuple(
+            map(_as_definition, self._database.read(sa.select(DEFINITIONS).where(either)))
+        )
+        chosen = [one for one in found if one.job_definition_id in ids] or found
+        if not chosen:
+            raise NoSuchDefinition(said)
+        if len(chosen) > 1:
+            listed = ", ".join(sorted(one.job_definition_id for one in chosen))
+            raise JobRefused(
+                f"{len(chosen)} job definitions are called {said!r}: say which, {listed}."
+            )
+        return chosen[0]
 
     def list(self, query: DefinitionsQuery) -> DefinitionsPage:
         """The definitions of a query. Raises JobRefused for a sort field that is no column."""

@@ -40,7 +40,7 @@ class NoSuchJob(CoulerJobsError):  # noqa: N818
 
     def __init__(self, job_id: str) -> None:
         self.job_id = job_id
-        super().__init__(f"There is no job {job_id}: it may have been deleted. Reload the list.")
+        super().__init__(f"There is no job {job_id}: it may have been deleted.")
 
 
 class NoSuchDefinition(CoulerJobsError):  # noqa: N818
@@ -48,10 +48,7 @@ class NoSuchDefinition(CoulerJobsError):  # noqa: N818
 
     def __init__(self, definition_id: str) -> None:
         self.definition_id = definition_id
-        super().__init__(
-            f"There is no job definition {definition_id}: it may have been deleted. Reload the "
-            "list."
-        )
+        super().__init__(f"There is no job definition {definition_id}: it may have been deleted.")
 
 
 class StagingFailed(CoulerJobsError):  # noqa: N818

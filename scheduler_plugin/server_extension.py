@@ -16,7 +16,6 @@ from pathlib import Path
 from typing import Any
 
 from jupyter_scheduler.exceptions import SchedulerError
-from jupyter_scheduler.extension import JOB_ID_REGEX
 from jupyter_server.base.handlers import APIHandler
 from jupyter_server.utils import url_path_join
 from tornado.iostream import StreamClosedError
@@ -32,6 +31,9 @@ from scheduler_plugin.reruns import rerun
 from scheduler_plugin.scheduler import ArgoScheduler
 
 PLAIN = "text/plain; charset=utf-8"
+
+ANY_JOB_ID = r"(?P<job_id>[^/]+)"
+"""Also one that no job can have: the answer is in JSON then, and no page."""
 
 PAUSE = 0.5
 """Seconds between two looks at a log that is followed."""
@@ -163,6 +165,6 @@ def _is_ours(scheduler: Any) -> bool:
 
 def _load_jupyter_server_extension(server: Any) -> None:
     """Add the routes. jupyter_scheduler makes the scheduler, before or after this."""
-    job = url_path_join(server.web_app.settings["base_url"], "scheduler/jobs", JOB_ID_REGEX)
+    job = url_path_join(server.web_app.settings["base_url"], "scheduler/jobs", ANY_JOB_ID)
     routes = [(rf"{job}/log", LogHandler), (rf"{job}/rerun", RerunHandler)]
     server.web_app.add_handlers(".*$", routes)

@@ -14,6 +14,7 @@ from couler_jobs.cli.options import Commands, add_json, command, count, pair
 from couler_jobs.cli.screen import print_json
 
 if TYPE_CHECKING:
+    from scheduler_plugin.definition_records import Definition
     from scheduler_plugin.ended_records import Selection
     from scheduler_plugin.records import Job
     from scheduler_plugin.scheduler import ArgoScheduler
@@ -36,6 +37,7 @@ def add(commands: Commands) -> None:
     _add_which(listing, STATUSES)
     listing.add_argument("--limit", type=count, default=SHOWN, metavar="N", help="at most so many")
     add_json(listing)
+    add_json(command(inner, "definitions", list_definitions, "list job definitions, by name"))
     deleting = command(
         inner, "delete", delete, "delete jobs with their files and workflows; downloads stay"
     )
@@ -56,7 +58,11 @@ def add(commands: Commands) -> None:
     again = command(inner, "rerun", rerun, "run a past job again, with its input and parameters")
     again.add_argument("id", metavar="JOB", help="the job's id")
     now = command(inner, "run", run_now, "run a job definition now")
-    now.add_argument("id", metavar="DEFINITION", help="the job definition's id")
+    now.add_argument(
+        "definition",
+        metavar="DEFINITION",
+        help="a job definition's id, or its name if no other has it; see `jobs definitions`",
+    )
     now.add_argument(
         "-p",
         dest="parameters",
@@ -110,6 +116,22 @@ def list_jobs(arguments: argparse.Namespace) -> int:
     return Exit.OK
 
 
+def list_definitions(arguments: argparse.Namespace) -> int:
+    """Print a line a job definition."""
+    from scheduler_plugin.definition_records import DefinitionsQuery
+
+    query = DefinitionsQuery(sort_by=[("name", False)], limit=sys.maxsize)
+    found = _scheduler().definitions.list(query).definitions
+    if arguments.json:
+        print_json([_definition_as_json(one) for one in found])
+        return Exit.OK
+    for one in found:
+        state = "" if one.active else " (paused)"
+        when = f"{one.schedule}  {one.timezone or 'UTC'}{state}" if one.schedule else "by hand"
+        print(f"{one.job_definition_id}  {when}  {one.name}")
+    return Exit.OK
+
+
 def delete(arguments: argparse.Namespace) -> int:
     """Delete the jobs that are named, or those that ended and fit."""
     chosen = (arguments.older_than, arguments.status, arguments.definition, arguments.name)
@@ -160,8 +182,19 @@ def rerun(arguments: argparse.Namespace) -> int:
 
 def run_now(arguments: argparse.Namespace) -> int:
     """Print the id of the new job."""
+    from scheduler_plugin.errors import NoSuchDefinition
+
     given = None if arguments.parameters is None else dict(arguments.parameters)
-    return _tell_started(_scheduler().definitions.run_now(arguments.id, given), arguments)
+    definitions = _scheduler().definitions
+    try:
+        chosen = definitions.records.find(arguments.definition).job_definition_id
+    except NoSuchDefinition:
+        say(
+            f"There is no job definition {arguments.definition}: "
+            "`couler-jobs jobs definitions` lists them."
+        )
+        return Exit.USAGE
+    return _tell_started(definitions.run_now(chosen, given), arguments)
 
 
 def _tell_started(job_id: str, arguments: argparse.Namespace) -> int:
@@ -226,6 +259,17 @@ def _as_json(job: Job) -> dict[str, Any]:
         "create_time": _moment(job.create_time),
         "start_time": job.start_time and _moment(job.start_time),
         "end_time": job.end_time and _moment(job.end_time),
+    }
+
+
+def _definition_as_json(definition: Definition) -> dict[str, Any]:
+    return {
+        "job_definition_id": definition.job_definition_id,
+        "name": definition.name,
+        "input_filename": definition.input_filename,
+        "schedule": definition.schedule,
+        "timezone": definition.timezone,
+        "active": definition.active,
     }
 
 

@@ -143,7 +143,7 @@ def test_without_a_database_the_command_says_who_makes_it(
         (["rerun", "no-such"], "There is no job no-such"),
         (["rerun", "running-1"], "still runs"),
         (["rerun", "old-failed"], "create the job again"),
-        (["run", "no-such"], "There is no job definition no-such"),
+        (["run", "no-such"], "no-such: `couler-jobs jobs definitions` lists"),
     ],
 )
 def test_what_cannot_be_run_again_is_said_in_a_sentence(
@@ -177,3 +177,57 @@ def test_a_past_job_is_run_again_by_its_id(
     assert main(["jobs", "rerun", first, "--json"]) == Exit.OK
     again = json.loads(capsys.readouterr().out)["job_id"]
     assert jobs.get(again).name == "mine"
+
+
+@pytest.fixture
+def definitions(
+    home: Path, fake: FakeBackend, monkeypatch: pytest.MonkeyPatch
+) -> dict[str, list[str]]:
+    """The ids of three definitions, by their names."""
+    from scheduler_plugin.definitions import DefinitionRequest
+    from scheduler_plugin.orders import JobRequest
+    from scheduler_plugin.standalone import open_scheduler
+
+    monkeypatch.chdir(home)
+    (home / "jupyter_server_config.json").write_text('{"ArgoScheduler": {"image": "python"}}')
+    (home / "nb.ipynb").write_text(json.dumps(notebook("1")))
+    made = open_scheduler().definitions
+    ids: dict[str, list[str]] = {}
+    for name in ("once", "twice", "twice"):
+        job = JobRequest(input_uri="nb.ipynb", name=name, runtime_environment_name="server")
+        ids.setdefault(name, []).append(made.create(DefinitionRequest(job=job)))
+    return ids
+
+
+def test_job_definitions_are_listed_by_name(
+    definitions: dict[str, list[str]], capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["jobs", "definitions"]) == Exit.OK
+    lines = capsys.readouterr().out.splitlines()
+    assert main(["jobs", "definitions", "--json"]) == Exit.OK
+    listed = json.loads(capsys.readouterr().out)
+
+    assert [line.split()[-1] for line in lines] == ["once", "twice", "twice"]
+    assert lines[0].startswith(definitions["once"][0])
+    assert {one["job_definition_id"] for one in listed} == {
+        one for ids in definitions.values() for one in ids
+    }
+
+
+@pytest.mark.parametrize("form", ["{}", "def-{}", "once"])
+def test_a_job_definition_is_run_by_its_id_its_cron_workflow_or_its_name(
+    definitions: dict[str, list[str]], form: str, capsys: pytest.CaptureFixture[str], home: Path
+) -> None:
+    assert main(["jobs", "run", form.format(definitions["once"][0])]) == Exit.OK
+
+    assert capsys.readouterr().out.strip() in left(home)
+
+
+def test_a_name_that_several_definitions_have_is_refused_with_their_ids(
+    definitions: dict[str, list[str]], capsys: pytest.CaptureFixture[str], home: Path
+) -> None:
+    assert main(["jobs", "run", "twice"]) == Exit.USAGE
+
+    said = capsys.readouterr().err
+    assert all(one in said for one in definitions["twice"])
+    assert left(home) == everything()

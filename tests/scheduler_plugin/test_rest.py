@@ -235,8 +235,11 @@ def test_the_last_lines_of_a_log_are_answered_alone(lab: Lab, completed: dict[st
     assert reply.headers["Job-Status"] == "COMPLETED"
 
 
-def test_no_job_has_no_log(lab: Lab) -> None:
-    assert "There is no job" in lab.refused("GET", "/scheduler/jobs/no-such/log", status=404)
+@pytest.mark.parametrize("job_id", ["no-such", "nope", "a b"])
+def test_no_job_has_no_log(lab: Lab, job_id: str) -> None:
+    said = lab.refused("GET", f"/scheduler/jobs/{job_id}/log", status=404)
+
+    assert f"There is no job {job_id}" in said
 
 
 def test_a_line_that_is_no_number_is_refused(lab: Lab, completed: dict[str, Any]) -> None:

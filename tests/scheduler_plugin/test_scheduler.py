@@ -354,6 +354,8 @@ def test_a_definition_is_run_now_and_deleted_with_its_job(
     run(scheduler.delete_job_definition(definition_id))
 
     assert (backend.crons, backend.runs) == ({}, {})
+    assert run(scheduler.list_job_definitions(models.ListJobDefinitionsQuery())).total_count == 0
+    assert run(scheduler.list_jobs(models.ListJobsQuery())).total_count == 0
     with pytest.raises(SchedulerError, match="no job definition"):
         run(scheduler.get_job_definition(definition_id))
 
