@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections import ChainMap
-from collections.abc import Callable, Generator, Mapping, MutableMapping
+from collections.abc import Callable, Generator, Iterator, Mapping, MutableMapping
 from dataclasses import dataclass, field
 from functools import cached_property
+from itertools import chain
 from types import MappingProxyType
 from typing import Any, Final, TypeAlias
 
@@ -65,6 +66,11 @@ class Context:
             template = Template(body, ((self.path, "templates"), index))
             found.setdefault(template.name, template)
         return found
+
+    @property
+    def all_templates(self) -> Iterator[Template]:
+        """The templates, and those that have no name and have been looked at."""
+        return chain(self.templates.values(), self._inline.values())
 
     @cached_property
     def pod_metadata(self) -> Bag:

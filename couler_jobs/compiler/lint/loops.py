@@ -6,6 +6,7 @@ from typing import Any, Final
 
 from couler_jobs.compiler.lint.report import Report
 from couler_jobs.compiler.lint.tags import Scope
+from couler_jobs.compiler.lint.timing import advise_loop
 from couler_jobs.spec.manifest import Path
 
 _LOOPS: Final = frozenset({"withItems", "withParam", "withSequence"})
@@ -32,6 +33,7 @@ def check_loop(node: dict[str, Any], scope: Scope, report: Report, path: Path) -
     if sequence is not None and "count" in sequence and "end" in sequence:
         said = "Only one of `count` and `end` can be used."
         report.error("loop", (path, "withSequence"), said)
+    advise_loop(node, path, report)
 
 
 def _item(item: Any, scope: Scope) -> None:

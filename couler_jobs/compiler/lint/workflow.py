@@ -15,6 +15,7 @@ from couler_jobs.compiler.lint.openings import check_open_expressions
 from couler_jobs.compiler.lint.report import shown
 from couler_jobs.compiler.lint.shallow import check_pod_resources
 from couler_jobs.compiler.lint.template import is_parameter_tag
+from couler_jobs.compiler.lint.timing import advise_pod_gc, advise_times
 from couler_jobs.spec.names import is_label_value, is_qualified_name
 from couler_jobs.spec.versions import V3_5, V4_1
 
@@ -72,6 +73,10 @@ def _advise(context: Context) -> None:
     spec, report = context.spec, context.report
     advise_expressions(context.walked.bags, report)
     advise_deprecated(spec, context.path, report)
+    advise_pod_gc(spec.get("podGC", {}), (context.path, "podGC"), report)
+    advise_times(spec.get("templateDefaults", {}), (context.path, "templateDefaults"), report)
+    for template in context.all_templates:
+        advise_times(template.body, template.path, report)
     places = [(spec, context.path)]
     places += [(template.body, template.path) for template in context.templates.values()]
     for body, path in places:
