@@ -341,6 +341,30 @@ def test_secrets_and_config_maps_are_projected_into_one_folder(stored: LocalBack
 
 
 @needs_mounts
+@pytest.mark.parametrize(
+    ("sources", "seen"),
+    [
+        ([{"configMap": {"name": "c"}}, {"secret": {"name": "s"}}], "f of s"),
+        ([{"secret": {"name": "s"}}, {"configMap": {"name": "c"}}], "f of c"),
+        (
+            [
+                {"secret": {"name": "s", "items": [{"key": "g", "path": "f"}]}},
+                {"configMap": {"name": "c"}},
+            ],
+            "f of c",
+        ),
+    ],
+    ids=["secret last", "config map last", "chosen key first"],
+)
+def test_of_projected_keys_of_one_name_the_last_is_seen(
+    stored: LocalBackend, sources: list[Any], seen: str
+) -> None:
+    volume = {"name": "v", "projected": {"sources": sources}}
+    run = ran(stored, mounting("a", f"cat {AT}/f"), volumes=[volume])
+    assert text_of(stored, run.name) == seen
+
+
+@needs_mounts
 def test_one_projected_key_may_be_mounted_as_a_file(stored: LocalBackend) -> None:
     task = mounting("a", f"cat {AT}")
     task["template"]["container"]["volumeMounts"][0]["subPath"] = "in/mine"

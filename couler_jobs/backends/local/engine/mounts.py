@@ -56,7 +56,7 @@ def mounts_of(body: Mapping[str, Any], expand: Expand) -> tuple[Mount, ...]:
                 "machine all of them see the same files: choose another path."
             )
         found[place] = both
-    return tuple(found[place] for place in sorted(found))
+    return tuple(found.values())  # of keys of one name in a projected volume, the last is seen
 
 
 def _mounts(body: Mapping[str, Any], volumes: Mapping[str, Any], expand: Expand) -> Iterator[Mount]:
