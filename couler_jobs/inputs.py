@@ -229,8 +229,9 @@ def _is_beside(path: Path, file: str) -> bool:
     own, parts = path.resolve(), Path(file).parts
     if file == str(own):
         return True
-    installed = file.startswith(_INSTALLED) or not _PACKAGES.isdisjoint(parts)
-    return Path(file).is_relative_to(own.parent) and not installed
+    if not _PACKAGES.isdisjoint(parts) or any(map(Path(file).is_relative_to, _INSTALLED)):
+        return False
+    return Path(file).is_relative_to(own.parent)
 
 
 def _words_of(error: BaseException) -> object:

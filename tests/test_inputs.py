@@ -12,6 +12,7 @@ import pytest
 
 import couler_jobs as cj
 import couler_jobs.argo as couler
+from couler_jobs import inputs
 from couler_jobs.errors import DeclarationError
 from couler_jobs.inputs import read
 from couler_jobs.manifests import filled, read_mapping
@@ -321,6 +322,17 @@ def test_an_error_in_what_is_installed_names_the_line_of_the_program(folder: Pat
     with pytest.raises(DeclarationError, match=r"flow.py, line 3: NameError: name 'y'"):
         read(write(folder / "flow.py", program), "4.1")
     sys.path.remove(str(installed))
+
+
+def test_a_folder_that_begins_like_an_installed_one_is_a_programs_own(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(inputs, "_INSTALLED", (str(folder / "jobs"),))
+    own = folder / "jobs_of_mine"
+    own.mkdir()
+    write(own / "helper.py", "x = y\n")
+    with pytest.raises(DeclarationError, match=r"helper.py, line 1: NameError: name 'y'"):
+        read(write(own / "flow.py", "import helper\n"), "4.1")
 
 
 def test_a_declaration_error_in_a_program_stays_as_it_is(folder: Path) -> None:
