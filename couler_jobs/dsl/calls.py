@@ -84,11 +84,13 @@ def argument_texts(bound: Mapping[str, Any]) -> tuple[recorder.Arguments, list[v
             continue
         try:
             if type(value) is values.Handle:
-                handles.append(here := values.inside(value))
+                found = [here := values.inside(value)]
                 text = values.text_of(here)
             else:
                 text, found = values.text(value)
-                handles += found
+            for one in found:
+                values.refuse_files_inside(one)
+            handles += found
         except DeclarationError as error:
             raise DeclarationError(f"The argument {name!r}: {error}") from None
         if type(text) is str and len(text) > LONGEST_ARGUMENT:

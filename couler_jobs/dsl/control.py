@@ -88,7 +88,7 @@ def either(*choices: Any) -> Any:
     """
     scope = recorder.needed("cj.either")
     found: list[model.Output] = []
-    for choice in choices:
+    for choice in choices or [None]:
         reference = _known(choice) if isinstance(choice, Handle) else None
         if isinstance(reference, model.Either):
             found += reference.outputs
@@ -103,7 +103,8 @@ def either(*choices: Any) -> Any:
             "cj.either chooses between the values of single calls, or between those of loops, and "
             "not between both: put each cj.map into a workflow of its own that returns its value."
         )
-    return Handle(Either(scope, tuple(found), is_collected=loops == {True}))
+    hint = values.common_hint(choices)
+    return Handle(Either(scope, tuple(found), hint, is_collected=loops == {True}))
 
 
 # --- loops
@@ -192,7 +193,12 @@ def _map_rows(
     depends = scope.tasks_of([*handles, *sources, *_after(more)])
     loop = model.Loop(items=items)
     task = _record_loop(scope, function, loop, ((*fields, *arguments), artifacts), depends)
-    return Handle(LoopValue(scope, task))
+    return _loop_value(scope, function, task)
+
+
+def _loop_value(scope: recorder.Scope, function: Any, task: str) -> Handle:
+    hint = function.annotations.value.hint
+    return Handle(LoopValue(scope, task, hint, is_written=isinstance(function, steps.Step)))
 
 
 def _record_loop(
@@ -273,7 +279,7 @@ def _loop_graph_call(
     depends = [*scope.tasks_of(before), *scope.condition_tasks()]
     own = ((LOOP_ITEMS, items), *arguments)
     task = scope.record(template, template, own, dict.fromkeys(depends), artifacts=artifacts)
-    return Handle(LoopValue(scope, task))
+    return _loop_value(scope, function, task)
 
 
 class LoopTemplate:

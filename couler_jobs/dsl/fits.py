@@ -27,6 +27,7 @@ from couler_jobs.dsl.values import (
     hint_of,
     holds_handle,
     producer_of,
+    refuse_files_inside,
 )
 from couler_jobs.errors import DeclarationError
 
@@ -122,6 +123,7 @@ def refuse_items(function: str, checks: tuple[Check, ...], name: str, over: Hand
     """
     if file_of(over) is not None:
         refuse_file(producer_of(over))
+    refuse_files_inside(over)
     hint = hint_of(over)
     if hint is None:
         return

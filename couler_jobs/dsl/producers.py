@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, Literal, NoReturn, Protocol
 
+from couler_jobs.dsl.typed import part_of
 from couler_jobs.errors import DeclarationError
 from couler_jobs.spec import model, wire
 from couler_jobs.spec.names import Names, parameter_name
@@ -216,13 +217,22 @@ class LoopValue(Producer):
 
     is_collected = True
 
-    def __init__(self, scope: Scope, task: str) -> None:
+    def __init__(self, scope: Scope, task: str, hint: Any, *, is_written: bool) -> None:
         super().__init__(f"the values of {task}", scope, task)
+        self._hint, self._is_written = None if hint is None else list[hint], is_written
         self._output = model.Output(task=task, name="round", missing="[]")
 
     def part(self, path: Path, key: str | int) -> tuple[Producer, Path]:
         """A part of what a step says that only reads the list."""
         return _take(self).part(path, key)
+
+    def hint(self, path: Path) -> Any:
+        """A list of what the annotation of the step or workflow says."""
+        return part_of(self._hint, path)
+
+    def written(self, path: Path) -> Any:
+        """The same of a step; what a workflow returns may be anybody's text."""
+        return self._hint if self._is_written and not path else None
 
     def reference(self, path: Path) -> model.Reference:
         """The collected list."""
@@ -241,13 +251,22 @@ class Either(Producer):
     """The value of the first of several calls that ran: all of them loops, or none."""
 
     def __init__(
-        self, scope: Scope | None, found: tuple[model.Output, ...], *, is_collected: bool
+        self,
+        scope: Scope | None,
+        found: tuple[model.Output, ...],
+        hint: Any,
+        *,
+        is_collected: bool,
     ) -> None:
         super().__init__("one of several values", scope)
-        self.is_collected = is_collected
+        self._hint, self.is_collected = hint, is_collected
         self._found = model.Either(outputs=found, missing="[]" if is_collected else wire.NULL)
         self.tasks = tuple(dict.fromkeys(output.task for output in found))
         self._is_file = any(output.kind == "artifact" for output in found)
+
+    def hint(self, path: Path) -> Any:
+        """The annotation that all of them have."""
+        return part_of(self._hint, path)
 
     def file(self, path: Path) -> model.Either | None:
         """The first that ran, where they are files."""

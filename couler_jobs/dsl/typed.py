@@ -8,6 +8,7 @@ import types
 import typing
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import PurePath
 from typing import Any
 
@@ -172,6 +173,29 @@ def _member(hint: Any, key: str | int) -> Any:
     names = getattr(hint, "_fields", ())
     name = names[key] if isinstance(key, int) and -len(names) <= key < len(names) else str(key)
     return fields_of(hint).get(name)
+
+
+def holds_file(hint: Any) -> bool:
+    """Whether a value of this type has files in it: items or fields that are paths."""
+    try:
+        return _holds_file(hint)
+    except TypeError:  # it says something that has no hash
+        return False
+
+
+@lru_cache(maxsize=512)
+def _holds_file(hint: Any) -> bool:
+    seen, open_ = set(), [hint]
+    while open_:
+        said = _read(open_.pop())
+        if said.file is not None:
+            return True
+        if said.hint not in seen:
+            seen.add(said.hint)
+            bare = _not_none(said.hint)
+            if typing.get_origin(bare) not in (typing.Union, types.UnionType):  # it may be a text
+                open_ += [*typing.get_args(bare), *fields_of(bare).values()]
+    return False
 
 
 def lacks(hint: Any, key: str | int) -> str:

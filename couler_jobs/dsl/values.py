@@ -6,12 +6,12 @@ and compared; everything that would need the value now is a `DeclarationError`.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextvars import ContextVar
 from typing import Any, NoReturn
 
 from couler_jobs.dsl.producers import Producer, joined
-from couler_jobs.dsl.typed import encode, fields_of, key_of, lacks
+from couler_jobs.dsl.typed import encode, fields_of, holds_file, key_of, lacks
 from couler_jobs.errors import DeclarationError
 from couler_jobs.nearest import meant
 from couler_jobs.spec import model, wire
@@ -212,6 +212,22 @@ def hint_of(handle: Handle) -> Any:
 def file_of(handle: Handle) -> model.Output | model.Either | model.Input | None:
     """Where the compiler finds the value if it is a file, else None."""
     return handle._producer.file(handle._path)
+
+
+def common_hint(handles: Sequence[Handle]) -> Any:
+    """The annotation that all of the values have, or None."""
+    first, *others = [handle._producer.hint(handle._path) for handle in handles]
+    return first if all(one == first for one in others) else None
+
+
+def refuse_files_inside(handle: Handle) -> None:
+    """Raise `DeclarationError` for a value with files in it: their paths alone would travel."""
+    if holds_file(handle._producer.hint(handle._path)):
+        raise DeclarationError(
+            f"in {handle!r} there are files by its annotation, and a file does not travel inside a "
+            "value: give each to a parameter of its own that is annotated with Path. A path that "
+            "only names a place on a volume is a str."
+        )
 
 
 def items_of(handle: Handle) -> model.Reference:

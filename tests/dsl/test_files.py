@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Any, cast
+from typing import Annotated, Any, TypedDict, cast
 
 import pytest
 
@@ -352,6 +352,80 @@ def compare_a_file() -> None:
 
 def unknown_field() -> None:
     read_more(parts("x").size)  # type: ignore[attr-defined]
+
+
+class Nested(TypedDict):
+    several: list[Parts]
+
+
+@cj.step
+def nested_parts() -> Nested:
+    raise AssertionError
+
+
+@cj.step
+def several(text: str) -> list[Path]:
+    return [Path(text)]
+
+
+@cj.step
+def take(value: Any) -> None: ...
+
+
+@cj.step
+def rows_of(value: Parts) -> int:
+    return value.rows
+
+
+@cj.workflow
+def in_a_workflow(text: str) -> Parts:
+    return parts(text)
+
+
+@cj.workflow
+def given_whole(value: Any) -> None:
+    take(value)
+
+
+def whole_or_other() -> Any:
+    with cj.when(yes(True)):
+        left = parts("x")
+    return cj.either(left, parts("y"))
+
+
+@pytest.mark.parametrize(
+    ("function", "sentence"),
+    [
+        (
+            lambda: rows_of(parts("x")),
+            "The argument 'value': in the value of parts there are files",
+        ),
+        (lambda: take([1, {"a": parts("x")}]), "'value': in the value of parts there are files"),
+        (lambda: take(nested_parts()), "'value': in the value of nested-parts there are files"),
+        (lambda: take(nested_parts()["several"]), r"the value of nested-parts\['several'\] there"),
+        (lambda: take(several("x")), "'value': in the value of several there are files"),
+        (lambda: take(several("x")[0]), "'value': in the value of several.0. there are files"),
+        (lambda: take(cj.map(write, ["a", "b"])), "the values of write there are files"),
+        (lambda: take(cj.map(parts, several("x"))), "the value of several there are files"),
+        (lambda: take(in_a_workflow("x")), "the value of in-a-workflow there are files"),
+        (lambda: given_whole(parts("x")), "the value of parts there are files"),
+        (lambda: take(whole_or_other()), "one of several values there are files"),
+    ],
+)
+def test_a_file_inside_a_value_is_refused_where_it_is_passed_on(
+    function: Any, sentence: str
+) -> None:
+    with pytest.raises(DeclarationError, match=rf"test_files\.py, line \d+: .*{sentence}"):
+        cj.workflow(name="flow")(function).compile()
+
+
+@pytest.mark.parametrize("hint", [int, Path | str, list[Any], dict[str, Path | str], [Path], None])
+def test_what_may_be_no_file_is_passed_on(hint: Any) -> None:
+    def make() -> Any: ...
+
+    make.__annotations__ = {"return": hint}
+    made = cj.step(make)
+    assert cj.workflow(name="flow")(lambda: take(made())).compile()
 
 
 @cj.workflow
