@@ -19,7 +19,14 @@ from couler_jobs.cli.screen import (
     schedule_as_json,
     state_of,
 )
-from couler_jobs.errors import BackendError, ConfigError, WaitTimeout, WorkflowFailed
+from couler_jobs.errors import (
+    BackendError,
+    ConfigError,
+    CoulerJobsError,
+    Unavailable,
+    WaitTimeout,
+    WorkflowFailed,
+)
 
 if TYPE_CHECKING:
     from couler_jobs.backends.base import Backend
@@ -32,11 +39,23 @@ LOGS_LAG = 10.0  #: seconds for the last lines to arrive after the run's end
 
 
 def check_waiting(arguments: argparse.Namespace) -> None:
-    """Refuse what cannot be done, before anything is sent."""
+    """Refuse what cannot be done, before anything is sent.
+
+    A report of an earlier run goes: whatever happens now, nobody takes it for this run's.
+    """
     if not arguments.wait and (arguments.junit or arguments.timeout):
         raise ConfigError("--junit and --timeout go with --wait: nothing is waited for without it.")
-    if arguments.junit and not os.access(arguments.junit.absolute().parent, os.W_OK):
+    if not arguments.junit:
+        return
+    folder = arguments.junit.absolute().parent
+    if not folder.is_dir():
+        raise ConfigError(f"{arguments.junit} cannot be written: there is no folder {folder}.")
+    if not os.access(folder, os.W_OK):
         raise ConfigError(f"{arguments.junit} cannot be written: its folder is not writable.")
+    try:
+        arguments.junit.unlink(missing_ok=True)
+    except OSError as error:
+        raise ConfigError(f"{arguments.junit} cannot be written: {error.strerror}.") from None
 
 
 def start(
@@ -112,7 +131,11 @@ def wait(run: Run, arguments: argparse.Namespace) -> int:
     except WaitTimeout:
         _report(run, arguments)
         raise
+    except Unavailable as error:
+        _report_as_known(run, arguments, error)
+        raise
     except KeyboardInterrupt as interrupt:
+        _report_as_known(run, arguments, interrupt)
         interrupt.add_note(f"{run.name} goes on. To end it: couler-jobs stop {run.name}")
         raise
     _report(run, arguments)
@@ -155,19 +178,29 @@ def _report(run: Run, arguments: argparse.Namespace) -> None:
         say(f"{name}: {path}")
 
 
+def _report_as_known(run: Run, arguments: argparse.Namespace, ended_by: BaseException) -> None:
+    """Write the JUnit report of a run that goes on; an error of that does not hide why."""
+    if not arguments.junit:
+        return
+    try:
+        write_junit(run, arguments.junit, run.seen())
+    except CoulerJobsError as error:
+        ended_by.add_note(str(error))
+
+
 def written(arguments: argparse.Namespace) -> dict[str, str]:
     """The files that the run was to write and has written: a failed one has them too."""
     files: dict[str, Path] = getattr(arguments, "files", {})
     return {name: str(path) for name, path in files.items() if path.exists()}
 
 
-def write_junit(run: Run, path: Path) -> None:
+def write_junit(run: Run, path: Path, info: RunInfo | None = None) -> None:
     """Write the report; a reader never sees half of it."""
     from couler_jobs.runs.junit import report
 
     try:
         beside = path.with_name(f".{path.name}.part")
-        beside.write_text(report(run), encoding="utf-8")
+        beside.write_text(report(run, info), encoding="utf-8")
         beside.replace(path)
     except OSError as error:
         raise ConfigError(f"{path} cannot be written: {error.strerror}.") from None

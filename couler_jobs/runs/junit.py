@@ -10,6 +10,7 @@ from __future__ import annotations
 import re
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 from xml.etree import ElementTree as ET
 
@@ -27,27 +28,30 @@ ILLEGAL = re.compile("[^\t\n\r\u0020-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 Tail = Callable[[NodeInfo], str]
 
 
-def report(run: Run) -> str:
-    """The report of a run, with the last lines of each failed step."""
+def report(run: Run, info: RunInfo | None = None) -> str:
+    """The report of a run, or of what is known of it, with the last lines of each failed step."""
 
     def tail(node: NodeInfo) -> str:
         return "\n".join(last_lines(run.backend, run.name, node, LAST_LINES))
 
-    return as_xml(run.info, tail)
+    return as_xml(info or run.info, tail, datetime.now(UTC))
 
 
-def as_xml(info: RunInfo, tail: Tail) -> str:
-    """The report. A run that did not end well always has a test case that says so. Pure."""
+def as_xml(info: RunInfo, tail: Tail, now: datetime | None = None) -> str:
+    """The report. A run that did not end well always has a test case that says so. Pure.
+
+    What has not ended has taken its time until `now`, and is an error.
+    """
     steps = attempts_of(info.nodes)
     names = _names(steps, info)
-    cases = [_case(step, names[step], tries, info, tail) for step, tries in steps.items()]
+    cases = [_case(step, names[step], tries, info, tail, now) for step, tries in steps.items()]
     if info.phase is not Phase.SUCCEEDED and not (_count(cases, "failure", "error")):
-        cases.append(_whole(info))
+        cases.append(_whole(info, now))
     suite = ET.Element("testsuite", name=_legal(info.name), tests=str(len(cases)))
     suite.set("failures", str(_count(cases, "failure")))
     suite.set("errors", str(_count(cases, "error")))
     suite.set("skipped", str(_count(cases, "skipped")))
-    suite.set("time", _seconds(info))
+    suite.set("time", _seconds(info, now))
     if info.started_at:
         suite.set("timestamp", info.started_at.strftime("%Y-%m-%dT%H:%M:%S"))
     suite.extend(cases)
@@ -81,13 +85,18 @@ def _whole_of(step: str, attempts: Sequence[NodeInfo], info: RunInfo) -> NodeInf
 
 
 def _case(
-    step: str, name: str, attempts: Sequence[NodeInfo], info: RunInfo, tail: Tail
+    step: str,
+    name: str,
+    attempts: Sequence[NodeInfo],
+    info: RunInfo,
+    tail: Tail,
+    now: datetime | None,
 ) -> ET.Element:
     last = attempts[-1]
     whole = _whole_of(step, attempts, info)
     case = ET.Element("testcase", name=_legal(name))
     case.set("classname", _legal(f"{info.workflow}.{whole.template_name}".rstrip(".")))
-    case.set("time", _seconds(whole))
+    case.set("time", _seconds(whole, now))
     if whole.phase in BAD:
         tag = "failure" if whole.phase is Phase.FAILED else "error"
         failure = ET.SubElement(case, tag, message=_legal(last.message), type=str(whole.phase))
@@ -95,7 +104,9 @@ def _case(
     elif whole.phase in LEFT_OUT:
         ET.SubElement(case, "skipped", message=_legal(said_of(whole)))
     elif not whole.phase.ended:
-        ET.SubElement(case, "skipped", message=f"not ended: {whole.phase}")
+        said = f"It had not ended when this report was written: its phase was {whole.phase}."
+        running = ET.SubElement(case, "error", message=said, type=str(whole.phase))
+        running.text = _legal(tail(last))
     if len(attempts) > 1:
         ET.SubElement(case, "system-out").text = _legal(_told(attempts))
     return case
@@ -110,11 +121,11 @@ def _told(attempts: Sequence[NodeInfo]) -> str:
     return "\n".join(lines)
 
 
-def _whole(info: RunInfo) -> ET.Element:
+def _whole(info: RunInfo, now: datetime | None) -> ET.Element:
     """What failed is not one of the steps, or it has not ended."""
     case = ET.Element("testcase", name=_legal(info.workflow))
     case.set("classname", _legal(info.workflow))
-    case.set("time", _seconds(info))
+    case.set("time", _seconds(info, now))
     why = info.message or f"The run's phase is {info.phase}."
     ET.SubElement(case, "error", message=_legal(why), type=str(info.phase))
     return case
@@ -124,10 +135,11 @@ def _count(cases: list[ET.Element], *tags: str) -> int:
     return sum(any(case.find(tag) is not None for tag in tags) for case in cases)
 
 
-def _seconds(of: NodeInfo | RunInfo) -> str:
-    if of.started_at is None or of.finished_at is None:
+def _seconds(of: NodeInfo | RunInfo, now: datetime | None) -> str:
+    until = of.finished_at or (None if of.phase.ended else now)
+    if of.started_at is None or until is None:
         return "0"
-    return f"{max((of.finished_at - of.started_at).total_seconds(), 0.0):.3f}"
+    return f"{max((until - of.started_at).total_seconds(), 0.0):.3f}"
 
 
 def _legal(text: str) -> str:

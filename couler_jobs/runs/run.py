@@ -60,6 +60,13 @@ class Run:
             self.refresh()
         return self._info
 
+    def seen(self) -> RunInfo:
+        """What is known of it where the backend is away: showing a run must not fail then."""
+        try:
+            return self.info
+        except BackendError:
+            return self._info
+
     @property
     def phase(self) -> Phase:
         """Where it stands: a `Phase`, which is also a text such as "Running"."""
@@ -207,17 +214,17 @@ class Run:
     def __repr__(self) -> str:
         from couler_jobs.runs import display
 
-        return display.as_line(self._seen())
+        return display.as_line(self.seen())
 
     def _repr_html_(self) -> str:
         from couler_jobs.runs import display
 
-        return display.as_html(self._seen())
+        return display.as_html(self.seen())
 
     def _repr_mimebundle_(self, include: Any = None, exclude: Any = None) -> dict[str, str]:
         from couler_jobs.runs import display
 
-        info = self._seen()
+        info = self.seen()
         return {"text/plain": display.as_text(info), "text/html": display.as_html(info)}
 
     # --- inside
@@ -233,13 +240,6 @@ class Run:
     def _is_partial(self) -> bool:
         # A backend lists runs without their nodes; an ended one would never be asked for them.
         return self._info.ended and not self._info.nodes and not self._refreshed
-
-    def _seen(self) -> RunInfo:
-        # Showing a run in a notebook must not fail because the backend is away.
-        try:
-            return self.info
-        except BackendError:
-            return self._info
 
     def _node(self, key: str) -> NodeInfo:
         try:

@@ -362,7 +362,7 @@ def test_a_junit_report_that_cannot_be_written_is_refused_before_sending(
     hello: str, fake: FakeBackend, tmp_path: Path, capsys: Output
 ) -> None:
     assert main(["submit", hello, "--wait", "--junit", str(tmp_path / "no" / "r.xml")]) == 2
-    assert "its folder is not writable" in capsys.readouterr().err
+    assert f"there is no folder {tmp_path / 'no'}" in capsys.readouterr().err
     assert fake.submitted == []
 
 
@@ -370,7 +370,7 @@ def test_a_junit_report_that_turns_out_unwritable_is_told(
     hello: str, fake: FakeBackend, tmp_path: Path, capsys: Output
 ) -> None:
     fake.answers = [DONE]
-    (tmp_path / "r.xml").mkdir()
+    (tmp_path / ".r.xml.part").mkdir()
     assert main(["submit", hello, "--wait", "--junit", str(tmp_path / "r.xml")]) == 2
     assert "r.xml cannot be written" in capsys.readouterr().err
 
@@ -594,6 +594,34 @@ def test_an_interrupted_wait_leaves_the_run_and_says_how_to_end_it(
     monkeypatch.setattr("time.sleep", interrupted)
     assert main(["submit", hello, "--wait", "--name", "w"]) == 130
     assert capsys.readouterr().err.endswith("w goes on. To end it: couler-jobs stop w\n")
+
+
+@pytest.mark.parametrize("away", [False, True])
+def test_an_interrupted_wait_reports_how_far_it_has_come(
+    away: bool, hello: str, fake: FakeBackend, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    def interrupted(seconds: float) -> None:
+        if away:
+            monkeypatch.setattr("couler_jobs.runs.run.FRESH_FOR", -1.0)
+            fake.answers = [Unavailable("The server is away.")]
+        raise KeyboardInterrupt
+
+    fake.answers = [RUNNING]
+    monkeypatch.setattr("time.sleep", interrupted)
+    junit = tmp_path / "report.xml"
+    junit.write_text("<testsuites/>")
+    assert main(["submit", hello, "--wait", "--name", "w", "--junit", str(junit)]) == 130
+    (suite,) = ET.parse(junit).getroot()
+    assert (suite.get("name"), suite.get("errors")) == ("w", "1")
+
+
+def test_what_is_not_sent_leaves_no_report_of_an_earlier_run(
+    hello: str, fake: FakeBackend, tmp_path: Path, capsys: Output
+) -> None:
+    junit = tmp_path / "report.xml"
+    junit.write_text("<testsuites/>")
+    assert main(["submit", hello, "--wait", "--junit", str(junit), "-p", "odd=1"]) == 2
+    assert not junit.exists()
 
 
 def test_a_program_does_not_differ_from_its_manifest(capsys: Output) -> None:
