@@ -29,7 +29,21 @@ HOMES: Mapping[str, str] = {
     "couler.argo_submitter": "couler_jobs.submitters",
     "couler.docker_submitter": "couler_jobs.submitters",
     "couler.core": ARGO,
+    "couler.core.config": f"{DSL}.config",
     "couler.core.constants": ARGO,
+    "couler.core.run_templates": ARGO,
+    "couler.core.syntax": ARGO,
+    "couler.core.syntax.concurrent": ARGO,
+    "couler.core.syntax.conditional": ARGO,
+    "couler.core.syntax.dag": ARGO,
+    "couler.core.syntax.dns": ARGO,
+    "couler.core.syntax.exit_handler": ARGO,
+    "couler.core.syntax.image_pull_secret": ARGO,
+    "couler.core.syntax.loop": ARGO,
+    "couler.core.syntax.predicates": ARGO,
+    "couler.core.syntax.recursion": ARGO,
+    "couler.core.syntax.toleration": ARGO,
+    "couler.core.syntax.volume": ARGO,
     "couler.core.states": f"{DSL}.states",
     "couler.core.utils": f"{DSL}.utils",
     "couler.core.workflow_validation_utils": ARGO,
@@ -83,7 +97,8 @@ def _modules() -> dict[str, ModuleType]:
         module.__path__ = []  # whatever else is looked for below it is not found
         made[name] = module
         package, _, last = name.rpartition(".")
-        if package:
+        # `couler.core.syntax.dag` is a function and a module; there the function wins.
+        if package and not callable(getattr(made[package], last, None)):
             setattr(made[package], last, module)
     return made
 

@@ -145,6 +145,8 @@ def _as_text(value: Any, before: Any) -> str:
 def _text_of(path: Path) -> str:
     try:
         return path.read_text(encoding="utf-8-sig")
+    except FileNotFoundError:
+        raise DeclarationError(f"{path} cannot be read: there is no such file.") from None
     except OSError as error:
         raise DeclarationError(f"{path} cannot be read: {error.strerror}.") from None
     except UnicodeDecodeError:

@@ -19,6 +19,7 @@ from couler_jobs.runs.run import Run
 from couler_jobs.runs.schedule import Schedule
 from couler_jobs.spec import model
 from couler_jobs.spec.finding import Finding, Severity
+from couler_jobs.spec.names import is_subdomain
 from couler_jobs.spec.secret import Secret
 
 if TYPE_CHECKING:
@@ -180,6 +181,8 @@ def prepare(
 
     Beside it is what says where in the program a part of it was declared.
     """
+    if name is not None:
+        _check_name(name)
     manifest, origin = read_placed(what, target, parameters)
     metadata = manifest.setdefault("metadata", {})
     if name is not None:
@@ -188,6 +191,15 @@ def prepare(
     elif not metadata.get("name") and not (has_schedule(manifest) or is_template(manifest)):
         metadata.setdefault("generateName", "workflow-")
     return manifest, origin
+
+
+def _check_name(name: str) -> None:
+    """Raises DeclarationError for what is no program's fault, so that none is blamed for it."""
+    if not is_subdomain(name):
+        raise DeclarationError(
+            f"{name!r} was given as the name, by name= or --name: it holds small letters, digits, "
+            "'-' and '.' only, from a letter or digit to another."
+        )
 
 
 def has_schedule(manifest: Mapping[str, Any]) -> bool:

@@ -97,7 +97,7 @@ def test_what_is_no_manifest_is_refused(tmp_path: Path, name: str, text: str, wh
 
 
 def test_a_missing_file_is_refused(tmp_path: Path) -> None:
-    with pytest.raises(DeclarationError, match=r"w.yaml cannot be read: No such file"):
+    with pytest.raises(DeclarationError, match=r"w.yaml cannot be read: there is no such file"):
         read(tmp_path / "w.yaml", "4.1")
 
 

@@ -204,3 +204,9 @@ def test_lint_takes_a_workflow_function_and_names_its_lines() -> None:
     assert f"{Path(__file__).name}, line " in found.place
     with pytest.raises(LintError, match="number has no value"):
         submit(needs, backend=FakeBackend())
+
+
+def test_a_name_that_is_none_is_not_the_programs_fault() -> None:
+    with pytest.raises(DeclarationError) as told:
+        submit(doubling, backend=FakeBackend(), name="Bad Name")
+    assert str(told.value).startswith("'Bad Name' was given as the name, by name= or --name")

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from couler_jobs.spec.secret import Secret
 
 Commands = Any  #: argparse's action for subcommands has no public name
+UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86400}
 WHAT = "FILE.py, FILE.py:NAME, FILE.yaml, FILE.json, FILE.ipynb, or - for a manifest on stdin"
 
 
@@ -102,7 +103,7 @@ def add_parameters(parser: argparse.ArgumentParser) -> None:
 def add_waiting(parser: argparse.ArgumentParser) -> None:
     """What every command has that starts a run and may wait for its end."""
     parser.add_argument(
-        "--timeout", type=seconds, metavar="SECONDS", help="wait no longer than this"
+        "--timeout", type=seconds, metavar="TIME", help="wait no longer: seconds, or such as 10m"
     )
     parser.add_argument(
         "--junit", type=Path, metavar="FILE", help="write a JUnit report at the end"
@@ -125,13 +126,16 @@ def add_schedule(parser: argparse.ArgumentParser) -> None:
 
 
 def seconds(text: str) -> float:
-    """A number of seconds above zero."""
+    """A time above zero in seconds, or with a unit as the time-outs of steps have it."""
+    number, unit = (text[:-1], text[-1]) if text[-1:] in UNITS else (text, "s")
     try:
-        value = float(text)
+        value = float(number) * UNITS[unit]
     except ValueError:
         value = -1.0
     if not 0 < value < float("inf"):
-        raise argparse.ArgumentTypeError(f"{text!r} is not a number of seconds")
+        raise argparse.ArgumentTypeError(
+            f"{text!r} is no time: give a number of seconds, or such as 90s, 10m, 2h"
+        )
     return value
 
 

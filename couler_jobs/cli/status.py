@@ -28,7 +28,9 @@ def add(commands: Commands) -> None:
     add_json(status)
     watch = command(commands, "watch", watch_it, "show how a run goes on, to its end")
     add_run(watch)
-    watch.add_argument("--timeout", type=seconds, metavar="SECONDS", help="no longer than this")
+    watch.add_argument(
+        "--timeout", type=seconds, metavar="TIME", help="no longer: seconds, or such as 10m"
+    )
     watch.add_argument(
         "--until-asked", action="store_true", help="end, with 0, when a step asks for an answer"
     )

@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from couler_jobs.dsl.place import placed
 from couler_jobs.errors import DeclarationError
 
 _PHASES = ("Pending", "Running", "Succeeded", "Failed", "Error")
@@ -36,10 +37,11 @@ def hook(function: Callable[..., Any], *, on: str = "", expression: str = "") ->
     instead. The function's parameters get the values of the workflow's parameters of that name.
     Raises `DeclarationError` for another phase, and for neither or both.
     """
-    if bool(on) == bool(expression):
-        raise DeclarationError("cj.hook needs on= or expression=, to say when it runs.")
-    if on and on not in _PHASES:
-        raise DeclarationError(f"on={on!r}: it is one of {', '.join(_PHASES)}.")
+    with placed():
+        if bool(on) == bool(expression):
+            raise DeclarationError("cj.hook needs on= or expression=, to say when it runs.")
+        if on and on not in _PHASES:
+            raise DeclarationError(f"on={on!r}: it is one of {', '.join(_PHASES)}.")
     return Hook(function, on=on, expression=expression)
 
 

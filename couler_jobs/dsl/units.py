@@ -29,7 +29,7 @@ def seconds(value: Any, what: str) -> int:
     found = _DURATION.fullmatch(str(value).strip()) if not isinstance(value, bool) else None
     if not found or float(found[1]) <= 0:
         raise DeclarationError(
-            f'{what}={value!r}: it is a number of seconds, or "10s", "5m", "2h".'
+            f'{what}={value!r}: it is a number of seconds, or "10s", "5m", "2h", "7d".'
         )
     return math.ceil(float(found[1]) * _UNITS[found[2]])
 

@@ -327,6 +327,11 @@ IMPORTS: tuple[tuple[str, str], ...] = (
     ("couler.steps.mpi", "train"),
     ("couler.steps.katib", "run"),
     ("couler.core.workflow_validation_utils", "validate_workflow_yaml"),
+    ("couler.core.config", "config_workflow config_defaults"),
+    ("couler.core.run_templates", "run_script run_container run_job run_canned_step"),
+    ("couler.core.syntax.predicates", "equal not_equal bigger smaller_equal"),
+    ("couler.core.syntax.recursion", "exec_while"),
+    ("couler.core.syntax.volume", "add_volume create_workflow_volume"),
 )
 
 
@@ -335,6 +340,15 @@ def test_a_module_has_the_names_that_programs_import(module: str, names: str) ->
     with names_of_couler():
         found = importlib.import_module(module)
         assert not [name for name in names.split() if not hasattr(found, name)]
+
+
+def test_names_of_syntax_are_its_functions_and_not_the_modules_they_are_in() -> None:
+    with names_of_couler():
+        syntax = importlib.import_module("couler.core.syntax")
+        names = ("concurrent", "dag", "map", "when", "set_dependencies", "set_exit_handler")
+        assert [name for name in names if not callable(getattr(syntax, name))] == []
+        dag = importlib.import_module("couler.core.syntax.dag")
+        assert dag.dag is couler_jobs.argo.dag
 
 
 def test_every_module_can_be_imported() -> None:

@@ -87,7 +87,7 @@ def test_a_workflow_that_fails_is_1_with_a_report(
 @pytest.mark.parametrize(
     ("arguments", "code", "why"),
     [
-        (["submit", "missing.yaml"], 2, "missing.yaml cannot be read: No such file or directory."),
+        (["submit", "missing.yaml"], 2, "missing.yaml cannot be read: there is no such file."),
         (["submit", "flow.py", "-p", "size=3"], 2, "size"),
         (["submit", "flow.py", "-p", "size"], 2, "is not NAME=VALUE"),
         (["submit", "flow.py", "--backend", "argo-server"], 2, "set ARGO_SERVER to host:port"),

@@ -35,11 +35,16 @@ def test_a_parameter_needs_a_name_and_an_equals_sign(text: str) -> None:
         parameter(text)
 
 
-@pytest.mark.parametrize("text", ["0", "-1", "soon", "inf", "nan"])
+@pytest.mark.parametrize("text", ["0", "-1", "soon", "inf", "nan", "m", "", "10 min"])
 def test_seconds_are_a_number_above_zero(text: str) -> None:
-    with pytest.raises(argparse.ArgumentTypeError, match="is not a number of seconds"):
+    with pytest.raises(argparse.ArgumentTypeError, match="is no time"):
         seconds(text)
     assert seconds("2.5") == 2.5
+
+
+@pytest.mark.parametrize(("text", "number"), [("90s", 90), ("10m", 600), ("1.5h", 5400)])
+def test_a_time_may_have_the_unit_that_a_steps_time_out_has(text: str, number: float) -> None:
+    assert seconds(text) == number
 
 
 def test_the_command_line_wins_over_the_file(tmp_path: Path) -> None:
@@ -60,7 +65,7 @@ def test_the_command_line_wins_over_the_file(tmp_path: Path) -> None:
         (["compile", "flow.py", "other.py"], "unrecognized arguments: other.py\n"),
         (["compile"], "the following arguments are required: WORKFLOW"),
         (["list", "--limit", "x"], "argument -n/--limit: 'x' is not a number"),
-        (["submit", "flow.py", "--timeout", "soon"], "'soon' is not a number of seconds"),
+        (["submit", "flow.py", "--timeout", "soon"], "'soon' is no time"),
         (["compile", "flow.py", "-p", "n"], "'n' is not NAME=VALUE"),
     ],
 )
@@ -84,7 +89,7 @@ def test_the_version_is_an_option_too(capsys: pytest.CaptureFixture[str]) -> Non
     ("name", "text", "sentence"),
     [
         ("gone.py", None, "gone.py cannot be read: there is no such file"),
-        ("gone.yaml", None, "gone.yaml cannot be read: No such file or directory"),
+        ("gone.yaml", None, "gone.yaml cannot be read: there is no such file"),
         ("folder.py/", None, "folder.py cannot be read: it is a folder"),
         ("flow.txt", "x", "cannot be read as a workflow: give a file that ends in .py"),
         ("flow.yaml", "a: [1", "is not YAML: did not find expected"),

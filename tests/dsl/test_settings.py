@@ -387,8 +387,9 @@ def test_a_wrong_option_of_a_workflow_is_told_with_its_line(
     ],
 )
 def test_a_hook_without_a_time_is_refused(given: dict[str, str], sentence: str) -> None:
-    with pytest.raises(DeclarationError, match=sentence):
+    with pytest.raises(DeclarationError, match=sentence) as told:
         cj.hook(work, **given)
+    assert "test_settings.py, line " in str(told.value)
 
 
 def test_a_hook_takes_only_parameters_of_the_run() -> None:
