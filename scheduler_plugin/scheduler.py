@@ -31,7 +31,7 @@ from scheduler_plugin.definition_records import Definition, DefinitionRecords, D
 from scheduler_plugin.definitions import DefinitionRequest, Definitions
 from scheduler_plugin.ended_records import EndedRecords
 from scheduler_plugin.environments import CondaEnvironments, Environments
-from scheduler_plugin.errors import AlreadyRequested, InputMissing
+from scheduler_plugin.errors import AlreadyRequested, InputMissing, JobRefused
 from scheduler_plugin.folders import Limits
 from scheduler_plugin.housekeeping import Housekeeper
 from scheduler_plugin.jobs import Jobs
@@ -364,7 +364,7 @@ def _offset(next_token: str | None) -> int:
     try:
         return max(0, int(next_token or 0))
     except ValueError:
-        raise CoulerJobsError("The list's next_token is a number: reload the list.") from None
+        raise JobRefused("The list's next_token is a number: reload the list.") from None
 
 
 def _query(query: models.ListJobsQuery) -> JobsQuery:

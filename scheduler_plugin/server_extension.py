@@ -23,8 +23,9 @@ from tornado.web import HTTPError, authenticated
 
 from couler_jobs.errors import CoulerJobsError
 from scheduler_plugin import logs
+from scheduler_plugin.answers import code_of, with_right_status
 from scheduler_plugin.backend import inward
-from scheduler_plugin.errors import JobRefused, NoSuchJob
+from scheduler_plugin.errors import JobRefused
 from scheduler_plugin.malformed import renewed
 from scheduler_plugin.records import Job
 from scheduler_plugin.reruns import rerun
@@ -55,7 +56,8 @@ class JobHandler(APIHandler):  # type: ignore[misc]  # upstream is untyped
         try:
             return await self.scheduler.in_thread(work, *arguments)
         except SchedulerError as error:
-            raise HTTPError(_code_of(error.__cause__), str(error)) from error
+            refused = isinstance(error.__cause__, JobRefused)  # by the state that the job is in
+            raise HTTPError(409 if refused else code_of(error), str(error)) from error
 
 
 class LogHandler(JobHandler):
@@ -130,20 +132,13 @@ class RerunHandler(JobHandler):
         self.finish(json.dumps({"job_id": self.scheduler.outward(started)}))
 
 
-def _code_of(cause: BaseException | None) -> int:
-    """The status of an answer: what the client can put right is no fault of the server."""
-    if isinstance(cause, NoSuchJob):
-        return 404
-    return 409 if isinstance(cause, JobRefused) else 500
-
-
 def _jupyter_server_extension_points() -> list[dict[str, str]]:
     """What jupyter_server asks a module that its configuration names."""
     return [{"module": __name__}]
 
 
 def _link_jupyter_server_extension(server: Any) -> None:
-    """Make room for a new database where the present one is malformed.
+    """Let errors have their status, and make room for a new database where it is malformed.
 
     jupyter_server links all extensions, by name, before it loads any, and jupyter_scheduler cannot
     be loaded with such a file.
@@ -151,6 +146,7 @@ def _link_jupyter_server_extension(server: Any) -> None:
     point = server.extension_manager.extension_points.get("jupyter_scheduler")
     if point is None or not point.linked or not _is_ours(point.app.scheduler_class):
         return
+    point.app.handlers = with_right_status(point.app.handlers)
     try:
         sentence = renewed(point.app.db_url)
     except CoulerJobsError as error:

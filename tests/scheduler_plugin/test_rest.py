@@ -51,7 +51,7 @@ class Lab(JupyterLab):
         )
         return ended
 
-    def refused(self, method: str, path: str, body: Any = None, *, status: int = 500) -> str:
+    def refused(self, method: str, path: str, body: Any = None, *, status: int = 400) -> str:
         """What the server says when it refuses."""
         headers = {"Authorization": f"token {self.token}"}
         url = self.url + path
@@ -303,6 +303,27 @@ def test_bad_input_is_one_sentence_and_no_job(lab: Lab, changes: dict[str, Any],
     assert lab.get("/scheduler/jobs")["total_count"] == before
 
 
+@pytest.mark.parametrize(
+    ("method", "path", "body", "status"),
+    [
+        ("POST", "jobs", {"input_uri": "a.ipynb", "name": "x"}, 400),
+        ("GET", "jobs?sort_by=asc(size)", None, 400),
+        ("GET", "jobs?next_token=x", None, 400),
+        ("GET", "jobs/no-such/download_files", None, 404),
+        ("PATCH", "jobs/no-such", {"status": "STOPPED"}, 404),
+        ("DELETE", "jobs/no-such", None, 404),
+        ("DELETE", "batch/jobs?job_id=no-such", None, 404),
+        ("POST", "job_definitions/no-such/jobs", {}, 404),
+        ("PATCH", "job_definitions/no-such", {"active": False}, 404),
+        ("DELETE", "job_definitions/no-such", None, 404),
+    ],
+)
+def test_what_a_client_got_wrong_is_no_fault_of_the_server(
+    lab: Lab, method: str, path: str, body: Any, status: int
+) -> None:
+    assert lab.refused(method, f"/scheduler/{path}", body, status=status)
+
+
 def test_one_idempotency_token_makes_one_job(lab: Lab) -> None:
     asked = {
         "input_uri": lab.add("once.ipynb", "1"),
@@ -325,7 +346,7 @@ def test_jobs_are_found_renamed_and_deleted(lab: Lab) -> None:
         lab.ended(job_id)
 
     lab.call("DELETE", f"/scheduler/batch/jobs?job_id={job_ids[0]}&job_id={job_ids[1]}")
-    assert "no job" in lab.refused("GET", f"/scheduler/jobs/{job_ids[0]}")
+    assert "no job" in lab.refused("GET", f"/scheduler/jobs/{job_ids[0]}", status=404)
     assert not lab.staged(job_ids[1]).exists()
 
 

@@ -173,7 +173,8 @@ def test_one_run_and_then_the_definition_are_deleted(lab: Lab) -> None:
     assert set(lab.files(second["job_id"])) == {"ipynb", "html", "log", "input"}
     lab.call("DELETE", f"/scheduler/job_definitions/{definition_id}")
     assert jobs(lab, definition_id) == []
-    assert "no job definition" in lab.refused("GET", f"/scheduler/job_definitions/{definition_id}")
+    path = f"/scheduler/job_definitions/{definition_id}"
+    assert "no job definition" in lab.refused("GET", path, status=404)
     assert f"def-{definition_id}" not in [cron.name for cron in engine(lab).crons.all()]
     assert not lab.staged(definition_id).exists()
 
