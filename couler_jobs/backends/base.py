@@ -9,6 +9,8 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
 
 from couler_jobs.errors import Rejected
 from couler_jobs.spec.secret import Secret
@@ -39,6 +41,10 @@ class Backend(ABC):
             f"{', '.join(key for key, _ in secret.data)}, and name it in the program by "
             "obtain_secret(keys, name=...)."
         )
+
+    def artifact_path(self, info: RunInfo, artifact: Any) -> Path | None:
+        """Where a file of the run's outputs lies on this machine; None if it lies elsewhere."""
+        return None
 
     # --- workflows
 

@@ -7,6 +7,7 @@ import os
 import sys
 from collections.abc import Mapping
 from datetime import datetime
+from pathlib import PurePath
 from typing import TYPE_CHECKING, Any, TextIO
 
 from couler_jobs.runs.values import decoded
@@ -79,7 +80,8 @@ def state_of(schedule: Schedule) -> str:
 
 def output_lines(run: Run) -> list[str]:
     """The run's outputs, one a line."""
-    return [f"  {name} = {value!r}" for name, value in run.outputs.items()]
+    shown = {n: v if isinstance(v, PurePath) else repr(v) for n, v in run.outputs.items()}
+    return [f"  {name} = {value}" for name, value in shown.items()]
 
 
 def print_log(line: LogLine, stream: TextIO | None = None) -> None:
@@ -173,4 +175,6 @@ def _plain(value: Any) -> Any:
         return value.isoformat()
     if isinstance(value, Mapping):
         return dict(value)
+    if isinstance(value, PurePath):
+        return str(value)
     raise TypeError(f"{type(value).__name__} is not JSON")

@@ -18,6 +18,7 @@ from couler_jobs.spec.status import LogLine, NodeInfo, Phase, RunInfo
 
 FRESH_FOR = 1.0  #: seconds for which an answer of the backend is taken as it is
 PATIENCE = 600.0  #: seconds for which a wait bears a backend that is away, as its streams do
+LOG_ARTIFACT = "main-logs"  #: a step's log, where Argo archives it
 LAST_LINES = 10  #: of the failed step's log, in WorkflowFailed
 
 
@@ -90,7 +91,8 @@ class Run:
         """What the entry step put out, and what any step put out under a global name.
 
         A value is decoded where it is JSON text and stays text otherwise. A step without output
-        parameters gives its `result`.
+        parameters gives its `result`. A file is its `Path` where the run's files are on this
+        machine, and else says in Argo's words where it lies.
         """
         info = self.info
         entry = info.nodes.get(info.name)
@@ -98,7 +100,11 @@ class Run:
         texts = {**info.outputs.get("parameters", {}), **own.get("parameters", {})}
         if "result" in own:
             texts.setdefault("result", own["result"])
-        return {name: decoded(text) for name, text in texts.items()}
+        found = {name: decoded(text) for name, text in texts.items()}
+        for name, artifact in own.get("artifacts", {}).items():
+            if name != LOG_ARTIFACT:
+                found[name] = self.backend.artifact_path(info, artifact) or artifact
+        return found
 
     def refresh(self) -> Run:
         """Ask the backend how it stands now; gives itself back."""

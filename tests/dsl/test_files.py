@@ -9,9 +9,11 @@ from typing import Annotated, Any, TypedDict, cast
 import pytest
 
 import couler_jobs as cj
+from couler_jobs.backends.local.client import LocalBackend
+from couler_jobs.cli.screen import output_lines
 from couler_jobs.errors import DeclarationError
 from tests.dsl.manifests import TARGETS, compiled, task, template
-from tests.dsl.running import parallel_steps, run_locally
+from tests.dsl.running import local, parallel_steps, run_locally
 
 
 @dataclass
@@ -170,6 +172,25 @@ def all_of_them() -> Any:
 @parallel_steps
 def test_files_travel_on_this_machine(tmp_path: Path) -> None:
     assert list(run_locally(all_of_them, tmp_path).values()) == list(RUNS.values())
+
+
+def test_a_file_that_a_workflow_returns_is_a_path_of_it(tmp_path: Path) -> None:
+    @cj.workflow
+    def both() -> Any:
+        return {"file": write("hello"), "folder": folder_of("more"), "rows": parts("x").rows}
+
+    run = cj.submit(local(both.compile()), backend=LocalBackend(tmp_path)).wait(timeout=60)
+    assert run.outputs["file"].read_text() == "hello"
+    assert (run.outputs["folder"] / "a.txt").read_text() == "more"
+    assert run.outputs["rows"] == 1
+    assert f"  file = {run.outputs['file']}" in output_lines(run)
+    single = cj.submit(local(pass_file.compile()), backend=LocalBackend(tmp_path)).wait(timeout=60)
+    assert single.outputs["value"].read_text() == "alone"
+
+
+@cj.workflow
+def pass_file() -> Path:
+    return write("alone")
 
 
 def test_a_file_is_an_artifact_on_both_sides() -> None:

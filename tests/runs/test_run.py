@@ -71,6 +71,13 @@ def test_the_result_of_a_single_step_is_an_output() -> None:
     assert run.outputs == {"result": {"a": 1}}
 
 
+def test_a_file_that_lies_elsewhere_is_where_it_lies() -> None:
+    there = {"name": "table", "s3": {"key": "w/table.tgz"}}
+    artifacts = {"table": there, "main-logs": {"name": "main-logs", "s3": {"key": "w/main.log"}}}
+    run = started(now=info("w", Phase.SUCCEEDED, node("w", outputs={"artifacts": artifacts})))
+    assert run.outputs == {"table": there}
+
+
 def test_a_run_without_nodes_has_no_outputs() -> None:
     assert started(now=info("w", Phase.PENDING)).outputs == {}
 

@@ -155,6 +155,11 @@ class LocalBackend(Crons):
 
     # --- looking
 
+    def artifact_path(self, info: RunInfo, artifact: Any) -> Path | None:
+        """Where it lies in the run's folder; None for one that is fetched from elsewhere."""
+        key = artifact.get("key") if isinstance(artifact, Mapping) else artifact
+        return self.home.run(info.uid).artifacts / key if key else None
+
     def get(self, name: str) -> RunInfo:
         """The run with its nodes."""
         run = self._look_after(name)
