@@ -128,5 +128,8 @@ def call_typed(function: Any, names: Any, files: Any, kept: Any, values: Any) ->
         for key in path:
             part = part[key]
         if part is not None:
+            if not os.path.exists(part):
+                name = function.__name__
+                raise SystemExit(f"{name}() returned Path({part!r}), and there is no such file")
             keep_file(part, target)
     return told

@@ -193,6 +193,23 @@ def pass_file() -> Path:
     return write("alone")
 
 
+def test_a_file_that_was_never_written_is_told_in_a_sentence(tmp_path: Path) -> None:
+    @cj.step
+    def forgets() -> Path:
+        return Path("missing.csv")
+
+    @cj.workflow
+    def flow() -> Path:
+        return forgets()
+
+    run = cj.submit(local(flow.compile()), backend=LocalBackend(tmp_path))
+    run.wait(timeout=60, raise_on_failure=False)
+    assert [line.text for line in run.logs()] == [
+        "forgets() returned Path('missing.csv'), and there is no such file"
+    ]
+    assert "no such file" in run.failure()
+
+
 def test_a_file_is_an_artifact_on_both_sides() -> None:
     manifest = compiled(pass_on)
     assert template(manifest, "write")["outputs"]["artifacts"] == [
