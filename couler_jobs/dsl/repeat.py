@@ -82,10 +82,10 @@ def _check_rounds(at_most: Any) -> None:
 
 
 @step
-def give_up(rounds: int) -> None:
+def give_up(repeated: str, rounds: int) -> None:
     """Fail, because the condition of a loop held in none of its rounds."""
     raise RuntimeError(
-        f"What was repeated until a condition holds did not do so in {rounds} rounds"
+        f"{repeated} was repeated until a condition holds, and it held in none of {rounds} rounds"
     )
 
 
@@ -96,6 +96,7 @@ class RepeatTemplate(Outputs):
         super().__init__()
         self._outer, self._function, self._bound = scope, function, bound
         name = function.name if hasattr(function, "shipped") else function.template_name
+        self._repeated = name
         self._name = scope.recording.names.take(f"{name}-repeat")
         self._results: dict[str, model.Result] = {}
         parameters = function.signature.parameters
@@ -120,7 +121,7 @@ class RepeatTemplate(Outputs):
             self._record_next(carried, waited)
         if give_up_after:
             with self.scope.under(unmet & self._left("<=")):
-                give_up(give_up_after)
+                give_up(self._repeated, give_up_after)
 
     def _check(self, carried: Mapping[str, Any]) -> None:
         parameters = self._function.signature.parameters

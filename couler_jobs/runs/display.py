@@ -8,7 +8,7 @@ from collections.abc import Callable, Sequence
 from datetime import datetime
 from html import escape
 
-from couler_jobs.runs.nodes import shown_name, told_name, told_steps, waiting
+from couler_jobs.runs.nodes import shown_name, told_names, told_steps, waiting
 from couler_jobs.spec.status import NodeInfo, Phase, RunInfo
 
 MOST_ROWS = 200  #: of steps in a table; a reader of more looks into `run.nodes`
@@ -117,13 +117,13 @@ def _heading(info: RunInfo) -> str:
 
 
 def _rows(info: RunInfo) -> list[tuple[str, str, str, str]]:
-    return [_row(node, info) for node in told_steps(info.nodes)[:MOST_ROWS]]
+    names = told_names(info.nodes, info.name)
+    return [_row(node, names[node.name]) for node in told_steps(info.nodes)[:MOST_ROWS]]
 
 
-def _row(node: NodeInfo, info: RunInfo) -> tuple[str, str, str, str]:
+def _row(node: NodeInfo, name: str) -> tuple[str, str, str, str]:
     took = duration(node.started_at, node.finished_at)
-    name = one_line(told_name(node, info.nodes))
-    return name, str(node.phase), took, one_line(said_of(node))
+    return one_line(name), str(node.phase), took, one_line(said_of(node))
 
 
 def _more(info: RunInfo, way: Way) -> list[str]:

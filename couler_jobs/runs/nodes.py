@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+from collections import Counter
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from datetime import datetime
 from itertools import chain
@@ -25,17 +26,20 @@ _ATTEMPT = re.compile(r"\([0-9]+\)")
 class Nodes(Mapping[str, NodeInfo]):
     """Nodes by name; `nodes["train"]` also finds the only node whose display name is `train`.
 
-    Names are taken as they are shown, too: `score(0:set-0)`.
+    Names are taken as they are shown, too: `score(0:set-0)`, `table-2.extract`.
     """
 
-    def __init__(self, by_name: Mapping[str, NodeInfo]) -> None:
-        self._by_name = by_name
+    def __init__(self, by_name: Mapping[str, NodeInfo], run: str = "") -> None:
+        self._by_name, self._run = by_name, run
 
     def __getitem__(self, key: str) -> NodeInfo:
         if key in self._by_name:
             return self._by_name[key]
         found = [node for node in self._by_name.values() if key in _names(node)]
         if len(found) != 1:
+            told = told_names(self._by_name, self._run)
+            if named := [name for name, text in told.items() if text == key]:
+                return self._by_name[named[0]]
             few = "No node is" if not found else f"{len(found)} nodes are"
             raise KeyError(f"{few} called {key!r}: {self._instead(key, found)}")
         return found[0]
@@ -87,6 +91,38 @@ def told_name(node: NodeInfo, nodes: Mapping[str, NodeInfo]) -> str:
     parent = nodes.get(step)
     is_only = parent is not None and parent.type == "Retry" and f"{step}(1)" not in nodes
     return shown_name(parent.display_name if parent and is_only else node.display_name)
+
+
+def told_names(nodes: Mapping[str, NodeInfo], run: str) -> dict[str, str]:
+    """What a reader calls the steps, by their names: where several are called alike, with the way.
+
+    So are those in the rounds of a `cj.repeat`: `improve-repeat(round 2).improve`.
+    """
+    steps, rounds = told_steps(nodes), _rounds(nodes)
+    short = {node.name: told_name(node, nodes) for node in steps}
+    alike = Counter(short.values())
+    begun = [n for n in nodes.values() if n.id in rounds and n.phase not in LEFT_OUT]
+    loops = {node.display_name for node in begun}
+    return {
+        node.name: _way(node.name, run, loops)
+        if alike[short[node.name]] > 1 or (node.boundary in rounds and len(begun) > 1)
+        else short[node.name]
+        for node in steps
+    }
+
+
+def _way(name: str, run: str, loops: Collection[str]) -> str:
+    """A node's name without the run's, in which each round of a loop is counted."""
+    way = name.removeprefix(f"{run}.")
+    for loop in loops:
+        again = rf"(?<![^.]){re.escape(loop)}(?:\.{re.escape(loop)})*(?=\.)"
+        way = re.sub(again, lambda rounds: _counted_rounds(rounds[0]), way)
+    return shown_name(way)
+
+
+def _counted_rounds(names: str) -> str:
+    loop, *again = names.split(".")
+    return f"{loop}(round {len(again) + 1})"
 
 
 def _names(node: NodeInfo) -> tuple[str, str, str]:

@@ -12,7 +12,7 @@ from couler_jobs.backends.ended import refuse_ended
 from couler_jobs.config import Settings
 from couler_jobs.errors import BackendError, NotFound, Unavailable, WaitTimeout, WorkflowFailed
 from couler_jobs.runs.log import Log, last_lines
-from couler_jobs.runs.nodes import Nodes, asking, first_failed, pods_of, told_name
+from couler_jobs.runs.nodes import Nodes, asking, first_failed, pods_of, shown_name, told_names
 from couler_jobs.runs.values import decoded, text_of
 from couler_jobs.spec.status import LogLine, NodeInfo, Phase, RunInfo
 
@@ -84,7 +84,7 @@ class Run:
     @property
     def nodes(self) -> Nodes:
         """Its nodes, by Argo's node names; looked up by display name too."""
-        return Nodes(self.info.nodes)
+        return Nodes(self.info.nodes, self.name)
 
     @property
     def outputs(self) -> dict[str, Any]:
@@ -277,7 +277,8 @@ def _because(info: RunInfo, culprit: NodeInfo) -> str:
     why = f": {culprit.message.rstrip('.')}" if culprit.message else ""
     if culprit.name == info.name:  # the run is this one step
         return f"{info.name} ended as {info.phase}{why}."
-    step = f"its step {told_name(culprit, info.nodes)} ended as {culprit.phase}"
+    name = told_names(info.nodes, info.name).get(culprit.name) or shown_name(culprit.display_name)
+    step = f"its step {name} ended as {culprit.phase}"
     return f"{info.name} ended as {info.phase}, because {step}{why}."
 
 

@@ -13,6 +13,7 @@ from couler_jobs.runs.nodes import (
     shown_name,
     steps_of,
     told_name,
+    told_names,
     told_steps,
     waiting,
 )
@@ -100,6 +101,34 @@ def test_what_a_round_of_a_repeat_has_skipped_is_not_told() -> None:
         node("w.tell", Phase.SKIPPED, boundary="w"),
     ]
     assert [one.name for one in told_steps(by_name(*nodes))] == ["w.r.late", "w.r.try", "w.tell"]
+
+
+def test_steps_that_are_called_alike_are_told_with_the_way_to_them() -> None:
+    nodes = by_name(
+        node("w", type="DAG"),
+        node("w.table-2.extract"),
+        node('w.table(0:\\"a\\").extract'),
+        node("w.load"),
+    )
+    assert set(told_names(nodes, "w").values()) == {"table-2.extract", "table(0:a).extract", "load"}
+    assert Nodes(nodes, "w")["table(0:a).extract"].name == 'w.table(0:\\"a\\").extract'
+
+
+def test_the_rounds_of_a_repeat_are_counted() -> None:
+    left = {"rounds-left": "1"}
+    nodes = by_name(
+        node("w.r", type="DAG", id="r1", inputs=left),
+        node("w.r.try", boundary="r1"),
+        node("w.r.r", type="DAG", id="r2", boundary="r1", inputs=left),
+        node("w.r.r.try", boundary="r2"),
+        node("w.r.r.give-up", Phase.FAILED, boundary="r2"),
+    )
+    assert told_names(nodes, "w") == {
+        "w.r.try": "r(round 1).try",
+        "w.r.r.try": "r(round 2).try",
+        "w.r.r.give-up": "r(round 2).give-up",
+    }
+    assert Nodes(nodes, "w")["r(round 2).try"].name == "w.r.r.try"
 
 
 def test_a_pause_between_rounds_waits_for_nobody() -> None:
