@@ -91,9 +91,15 @@ def substitute(text: str, values: Mapping[str, str]) -> str:
     return _TAG.sub(lambda match: _value(match, values), text)
 
 
+_COSTLY = re.compile(r"matches|regex|repeat|indent|wrap|until|seq|bitshl|\.\.|\*\*|\^")
+"""What a short expression can take for ever by, or fill the memory with."""
+
+
 def _value(match: re.Match[str], values: Mapping[str, str]) -> str:
     if not match[1].startswith("="):
         return values.get(match[1].strip(), match[0])
+    if _COSTLY.search(match[1]):
+        return match[0]
     from couler_jobs.spec.expressions import ExpressionError, expand, gotext, read
 
     try:
