@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import socket
 import time
 from collections.abc import Callable, Coroutine, Iterator
@@ -26,6 +27,15 @@ from scheduler_plugin.scheduler import THREADS, ArgoScheduler
 IMPATIENT = Timeouts(connect=1.0, read=1.0, total=1.0)
 HELD = 0.02
 """Seconds of work that the loop may do in one go."""
+
+
+@pytest.fixture(autouse=True)
+def frozen() -> Iterator[None]:
+    """What other tests have left is not looked through by a collection that falls into the loop."""
+    gc.collect()
+    gc.freeze()
+    yield
+    gc.unfreeze()
 
 
 @pytest.fixture
