@@ -54,7 +54,11 @@ def _written(workflow: model.Workflow, version: Target) -> Fields:
         spec["parallelism"] = workflow.parallelism
     if workflow.timeout:
         spec["activeDeadlineSeconds"] = workflow.timeout
-    if arguments := _inputs(workflow.parameters, workflow.artifacts, version):
+    files = workflow.artifacts
+    if workflow.kind != "Workflow":
+        # Argo takes no template with a file that lies nowhere: who refers to it says what it is.
+        files = tuple(file for file in files if file.extra != "{}")
+    if arguments := _inputs(workflow.parameters, files, version):
         spec["arguments"] = arguments
     more = _extra(workflow.extra, "WorkflowSpec", version, "spec")
     spec = overlaid(spec, more, "spec_extra", f"The workflow {workflow.name}")

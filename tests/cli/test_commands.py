@@ -234,8 +234,8 @@ def needs(n: int, f: Path):
 def nightly(n: int):
     show(n, cj.raw("x"))
 @cj.workflow(kind="WorkflowTemplate")
-def stored(n: int):
-    show(n, cj.raw("x"))
+def stored(n: int, f: Path):
+    show(n, f)
 """
 
 
