@@ -197,8 +197,9 @@ def _map_rows(
 
 
 def _loop_value(scope: recorder.Scope, function: Any, task: str) -> Handle:
-    hint = function.annotations.value.hint
-    return Handle(LoopValue(scope, task, hint, is_written=isinstance(function, steps.Step)))
+    is_step = isinstance(function, steps.Step)
+    template = (calls.template_of if is_step else graphs.graph_of)(scope.recording, function)
+    return Handle(LoopValue(scope, task, template.hint(()), is_written=is_step))
 
 
 def _record_loop(

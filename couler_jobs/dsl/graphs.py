@@ -187,16 +187,31 @@ class GraphTemplate(Outputs):
         return not isinstance(value, Handle) or values.is_json(value)
 
     def hint(self, path: Path) -> Any:
-        """What the function's annotation of its value says of the part at `path`."""
-        return (
-            None if self.workflow is None else part_of(self.workflow.annotations.value.hint, path)
-        )
+        """What the annotation of its value says of the part at `path`, or that of what it calls."""
+        said = None if self.workflow is None else self.workflow.annotations.value.hint
+        if said not in (None, Any):
+            return part_of(said, path)
+        found = self._returned(path)
+        return None if found is None else values.said_of(found)
 
     def file(self, path: Path) -> str | None:
-        """The output artifact that is the part at `path`, by the function's annotation."""
-        if self.workflow is None or path not in self.workflow.annotations.kept:
-            return None
-        return self.name(path, "file")
+        """The output artifact that is the part at `path`, by an annotation or by what it calls."""
+        is_said = self.workflow is not None and path in self.workflow.annotations.kept
+        found = None if is_said else self._returned(path)
+        if is_said or (found is not None and values.file_of(found) is not None):
+            return self.name(path, "file")
+        return None
+
+    def _returned(self, path: Path) -> Handle | None:
+        """The part at `path` of what the function returned, where a call returns just that."""
+        value = self.returned
+        for at, key in enumerate(path):
+            if isinstance(value, Handle):
+                producer = values.producer_of(value)
+                rest = (*values.path_of(value), *path[at:])
+                return Handle(producer, rest) if isinstance(producer, CallValue) else None
+            value = value.get(key) if isinstance(value, dict) else None
+        return value if isinstance(value, Handle) else None
 
     def output(self, scope: recorder.Scope, task: str, path: Path, form: Form) -> str:
         """The output's name: all calls have the same outputs."""

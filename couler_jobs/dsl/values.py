@@ -214,15 +214,20 @@ def file_of(handle: Handle) -> model.Output | model.Either | model.Input | None:
     return handle._producer.file(handle._path)
 
 
+def said_of(handle: Handle) -> Any:
+    """What the annotation of the step or workflow that returns the value says, or None."""
+    return handle._producer.hint(handle._path)
+
+
 def common_hint(handles: Sequence[Handle]) -> Any:
     """The annotation that all of the values have, or None."""
-    first, *others = [handle._producer.hint(handle._path) for handle in handles]
+    first, *others = map(said_of, handles)
     return first if all(one == first for one in others) else None
 
 
 def refuse_files_inside(handle: Handle) -> None:
     """Raise `DeclarationError` for a value with files in it: their paths alone would travel."""
-    if holds_file(handle._producer.hint(handle._path)):
+    if holds_file(said_of(handle)):
         raise DeclarationError(
             f"in {handle!r} there are files by its annotation, and a file does not travel inside a "
             "value: give each to a parameter of its own that is annotated with Path. A path that "

@@ -425,6 +425,21 @@ def given_whole(value: Any) -> None:
     take(value)
 
 
+@cj.workflow
+def unsaid(text: str) -> Any:
+    return write(text)
+
+
+@cj.workflow
+def unsaid_parts(text: str) -> Any:
+    return {"both": parts(text), "file": write(text)}
+
+
+@cj.workflow
+def unsaid_loop() -> Any:
+    return cj.map(write, ["a"])
+
+
 def whole_or_other() -> Any:
     with cj.when(yes(True)):
         left = parts("x")
@@ -447,6 +462,11 @@ def whole_or_other() -> Any:
         (lambda: take(cj.map(parts, several("x"))), "the value of several there are files"),
         (lambda: take(in_a_workflow("x")), "the value of in-a-workflow there are files"),
         (lambda: given_whole(parts("x")), "the value of parts there are files"),
+        (lambda: take(unsaid("x")), "'value': the value of unsaid is a file"),
+        (lambda: take(unsaid_parts("x")["both"]), "there are files"),
+        (lambda: take(unsaid_loop()), "in the value of unsaid-loop there are files"),
+        (lambda: take(cj.map(unsaid, ["a"])), "in the values of unsaid there are files"),
+        (lambda: take(cj.map(lambda n: write(n), ["a"])), "in the values of map-round there"),
         (lambda: take(whole_or_other()), "one of several values there are files"),
     ],
 )
@@ -455,6 +475,18 @@ def test_a_file_inside_a_value_is_refused_where_it_is_passed_on(
 ) -> None:
     with pytest.raises(DeclarationError, match=rf"test_files\.py, line \d+: .*{sentence}"):
         cj.workflow(name="flow")(function).compile()
+
+
+def test_a_file_of_a_workflow_without_annotations_is_passed_on(tmp_path: Path) -> None:
+    @cj.workflow
+    def flow() -> Any:
+        found = unsaid_parts("in parts")
+        several = [found["file"], found["both"].table, found["both"]["table"], unsaid("alone")]
+        return [*map(read, several), found["both"].rows]
+
+    manifest = compiled(flow)
+    assert cj.lint(manifest) == []
+    assert run_locally(flow, tmp_path) == [*["in parts"] * 3, "alone", 8]
 
 
 @pytest.mark.parametrize("hint", [int, Path | str, list[Any], dict[str, Path | str], [Path], None])
