@@ -103,8 +103,9 @@ def either(*choices: Any) -> Any:
             "cj.either chooses between the values of single calls, or between those of loops, and "
             "not between both: put each cj.map into a workflow of its own that returns its value."
         )
-    hint = values.common_hint(choices)
-    return Handle(Either(scope, tuple(found), hint, is_collected=loops == {True}))
+    made = Either(scope, tuple(found), values.common_hint(choices), is_collected=loops == {True})
+    made.json = all(values.is_json(choice) for choice in choices)
+    return Handle(made)
 
 
 # --- loops

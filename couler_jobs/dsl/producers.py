@@ -290,8 +290,17 @@ class Either(Producer):
         """What a loop collected, whose items are JSON texts already."""
         return self._found
 
+    def text(self, path: Path) -> model.Text:
+        """The same, or a container's text as it is."""
+        return super().text(path) if self.json else model.Joined(parts=(self.reference(path),))
+
     def parts(self, path: Path) -> tuple[str | model.Reference, ...]:
-        """JSON text of the value."""
+        """JSON text of the value; a container's text, which may be no JSON, cannot stand in it."""
+        if not self.json:
+            raise DeclarationError(
+                f"{self.label} is text, which cannot stand inside a list or mapping: "
+                "pass it as an argument of its own."
+            )
         found = self.reference(path)
         return _collected(found) if self.is_collected else (found,)
 

@@ -9,7 +9,7 @@ import pytest
 
 import couler_jobs as cj
 from couler_jobs.errors import DeclarationError
-from tests.dsl.manifests import TARGETS
+from tests.dsl.manifests import TARGETS, compiled, task
 from tests.dsl.running import run_locally
 
 
@@ -111,3 +111,28 @@ def test_a_loop_and_a_single_call_are_no_choice_but_workflows_of_them_are() -> N
     with pytest.raises(DeclarationError, match=r"put each cj.map into a workflow of its own"):
         mixed.compile()
     assert cj.run_here(own) == ["X"]
+
+
+def text_of_containers() -> Any:
+    with cj.when(same(1) == 1):
+        first = cj.container("alpine", command=["echo", "a b"])
+    with cj.otherwise():
+        second = cj.container("alpine", command=["echo", "c"])
+    return cj.either(first, second)
+
+
+def test_either_of_containers_is_their_text() -> None:
+    @cj.workflow
+    def compared() -> None:
+        found = text_of_containers()
+        same(found)
+        with cj.when(found == "c"):
+            same(1)
+
+    @cj.workflow
+    def inside() -> None:
+        same([text_of_containers()])
+
+    assert task(compiled(compared), "same-3")["when"].endswith(" : 'null') == 'c'}}")
+    with pytest.raises(DeclarationError, match="one of several values is text, which cannot stand"):
+        inside.compile()
