@@ -84,13 +84,14 @@ def argument_texts(bound: Mapping[str, Any]) -> tuple[recorder.Arguments, list[v
             continue
         try:
             if type(value) is values.Handle:
-                found = [here := values.inside(value)]
+                handles.append(here := values.inside(value))
                 text = values.text_of(here)
+                values.refuse_files_inside(here)
             else:
                 text, found = values.text(value)
-            for one in found:
-                values.refuse_files_inside(one)
-            handles += found
+                for one in found:
+                    values.refuse_files_inside(one)
+                handles += found
         except DeclarationError as error:
             raise DeclarationError(f"The argument {name!r}: {error}") from None
         if type(text) is str and len(text) > LONGEST_ARGUMENT:
@@ -156,6 +157,7 @@ class StepTemplate:
         self.step, self.text = target, target.shipped()
         self.name = recording.names.take(target.name)
         recording.claims.update(dict.fromkeys(target.options.claims))
+        self.may_hold_files = typed.holds_file(target.annotations.value.hint)
         self.by_name: dict[str, Wanted] = {}
         self._names: dict[frozenset[Any], str] = {}
         self._recording = recording

@@ -28,6 +28,11 @@ class Producer:
     is_collected = False  #: whether what is found is a loop's list of JSON texts
     name = ""  #: what an input is called
 
+    @property
+    def may_hold_files(self) -> bool:
+        """Whether there may be files inside of the value, so that its annotation is looked at."""
+        return True
+
     _text: model.Text | None = None
 
     def __init__(self, label: str, scope: Scope | None = None, task: str | None = None) -> None:
@@ -166,6 +171,11 @@ class CallValue(Producer):
     def label(self) -> str:
         """What errors call it."""
         return f"the value of {self.task}"
+
+    @property
+    def may_hold_files(self) -> bool:
+        """Whether there may be files inside of the value: said for a whole template at once."""
+        return self._called.may_hold_files
 
     def is_json(self, path: Path) -> bool:
         """Whether it is: what a workflow returns may be a container's text."""
@@ -308,6 +318,11 @@ class Either(Producer):
 class Called(Protocol):
     """The template of a step or workflow, as a call of it sees it."""
 
+    @property
+    def may_hold_files(self) -> bool:
+        """Whether there may be files inside of what it returns, in any part."""
+        ...
+
     def is_json(self, path: Path) -> bool:
         """Whether the text of the part at `path` is JSON."""
         ...
@@ -336,6 +351,8 @@ class Outputs:
     text behind `json:`, for what a loop collects: Argo would decode a mapping or list, and with it
     the escapes that keep `{{` from being expanded.
     """
+
+    may_hold_files = True
 
     def __init__(self) -> None:
         self.wanted: dict[tuple[Path, Form], str] = {}

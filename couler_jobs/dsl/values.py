@@ -227,7 +227,7 @@ def common_hint(handles: Sequence[Handle]) -> Any:
 
 def refuse_files_inside(handle: Handle) -> None:
     """Raise `DeclarationError` for a value with files in it: their paths alone would travel."""
-    if holds_file(said_of(handle)):
+    if handle._producer.may_hold_files and holds_file(said_of(handle)):
         raise DeclarationError(
             f"in {handle!r} there are files by its annotation, and a file does not travel inside a "
             "value: give each to a parameter of its own that is annotated with Path. A path that "
