@@ -106,13 +106,13 @@ class Progress:
     def show(self, info: RunInfo) -> None:
         """Print what is new in it."""
         from couler_jobs.runs.display import in_shell, said_of, ways_on
-        from couler_jobs.runs.nodes import told_names, told_steps, waiting
+        from couler_jobs.runs.nodes import told_names, waiting
 
-        names = told_names(info.nodes, info.name)
-        for node in told_steps(info.nodes):
-            if node.name == info.name:
+        for key, name in told_names(info.nodes, info.name).items():
+            if key == info.name:
                 continue  # the run is this one step
-            self._tell(node.name, names[node.name], node.phase, said_of(node))
+            node = info.nodes[key]
+            self._tell(key, name, node.phase, said_of(node))
         new = [node for node in waiting(info.nodes) if node.name not in self._asked]
         self._asked.update(node.name for node in new)
         for line in ways_on(info, new, in_shell):

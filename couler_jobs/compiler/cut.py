@@ -136,7 +136,7 @@ class Cut:
         return tuple(seen)
 
     def _refuse_tags(self, call: model.Call, text: str) -> None:
-        if "{{" in text and any(tag in text for tag in _OF_A_TASK):
+        if any(tag in text for tag in _OF_A_TASK):
             raise self._refusal(call, "names another step in a text")
 
     def _inside(self, call: model.Call, part: Part | None) -> list[str]:

@@ -7,6 +7,7 @@ import shlex
 from collections.abc import Callable, Sequence
 from datetime import datetime
 from html import escape
+from itertools import islice
 
 from couler_jobs.runs.nodes import shown_name, told_names, told_steps, waiting
 from couler_jobs.spec.status import NodeInfo, Phase, RunInfo
@@ -118,7 +119,7 @@ def _heading(info: RunInfo) -> str:
 
 def _rows(info: RunInfo) -> list[tuple[str, str, str, str]]:
     names = told_names(info.nodes, info.name)
-    return [_row(node, names[node.name]) for node in told_steps(info.nodes)[:MOST_ROWS]]
+    return [_row(info.nodes[key], name) for key, name in islice(names.items(), MOST_ROWS)]
 
 
 def _row(node: NodeInfo, name: str) -> tuple[str, str, str, str]:

@@ -94,8 +94,9 @@ def told_name(node: NodeInfo, nodes: Mapping[str, NodeInfo]) -> str:
 
 
 def told_names(nodes: Mapping[str, NodeInfo], run: str) -> dict[str, str]:
-    """What a reader calls the steps, by their names: where several are called alike, with the way.
+    """What a reader calls the steps that he is told of, by their names and in their order.
 
+    Where several are called alike, they are called by the way to them.
     So are those in the rounds of a `cj.repeat`: `improve-repeat(round 2).improve`.
     """
     steps, rounds = told_steps(nodes), _rounds(nodes)
