@@ -18,7 +18,6 @@ if TYPE_CHECKING:
     from couler_jobs.spec.secret import Secret
 
 Commands = Any  #: argparse's action for subcommands has no public name
-UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86400}
 WHAT = "FILE.py, FILE.py:NAME, FILE.yaml, FILE.json, FILE.ipynb, or - for a manifest on stdin"
 
 
@@ -127,7 +126,9 @@ def add_schedule(parser: argparse.ArgumentParser) -> None:
 
 def seconds(text: str) -> float:
     """A time above zero in seconds, or with a unit as the time-outs of steps have it."""
-    number, unit = (text[:-1], text[-1]) if text[-1:] in UNITS else (text, "s")
+    from couler_jobs.dsl.units import UNITS
+
+    number, unit = (text[:-1], text[-1:]) if text[-1:] in UNITS else (text, "")
     try:
         value = float(number) * UNITS[unit]
     except ValueError:

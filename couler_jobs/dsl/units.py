@@ -13,7 +13,9 @@ from couler_jobs.errors import DeclarationError
 from couler_jobs.nearest import meant
 from couler_jobs.spec import model
 
-_UNITS = {"": 1, "s": 1, "m": 60, "h": 3600, "d": 86400}
+UNITS = {"": 1, "s": 1, "m": 60, "h": 3600, "d": 86400}
+"""Seconds of each unit of a time."""
+
 RESOURCES = ("cpu", "memory", "ephemeral-storage")
 """What a container may ask for by a name without a domain, besides `hugepages-2Mi` and the like."""
 
@@ -31,7 +33,7 @@ def seconds(value: Any, what: str) -> int:
         raise DeclarationError(
             f'{what}={value!r}: it is a number of seconds, or "10s", "5m", "2h", "7d".'
         )
-    return math.ceil(float(found[1]) * _UNITS[found[2]])
+    return math.ceil(float(found[1]) * UNITS[found[2]])
 
 
 def env_texts(env: Mapping[str, Any] | None) -> tuple[tuple[str, str | model.EnvSource], ...]:
